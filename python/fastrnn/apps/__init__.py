@@ -1,0 +1,32 @@
+"""What the command line does, as Python functions."""
+
+from fastrnn.apps.annotate import annotate_clip, annotate_frame
+from fastrnn.apps.classifier import Architecture, ClipPrediction, VideoClassifier
+from fastrnn.apps.demo import DemoResult, run_demo
+from fastrnn.apps.doctor import diagnose
+from fastrnn.apps.evaluation import Evaluation, evaluate_windows
+from fastrnn.apps.train import (
+    EpochStats,
+    TrainingOptions,
+    TrainingProgress,
+    TrainingResult,
+    train_classifier,
+)
+
+__all__ = [
+    "Architecture",
+    "ClipPrediction",
+    "DemoResult",
+    "EpochStats",
+    "Evaluation",
+    "TrainingOptions",
+    "TrainingProgress",
+    "TrainingResult",
+    "VideoClassifier",
+    "annotate_clip",
+    "annotate_frame",
+    "diagnose",
+    "evaluate_windows",
+    "run_demo",
+    "train_classifier",
+]

@@ -1,0 +1,303 @@
+"""A trained classifier of clips: network, class names and preprocessing in one file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastrnn._files import atomic_path
+from fastrnn.data import Clip, WindowedClips
+from fastrnn.video import Preprocessing, read_clip
+
+if TYPE_CHECKING:
+    from fastrnn.models import Sequential
+
+FloatArray = npt.NDArray[np.float32]
+
+FORMAT = "fastrnn video classifier"
+FORMAT_VERSION = 1
+# A model of this size would hold 2**30 weights; a file that declares more is refused unread.
+MAX_WEIGHT_BYTES = 4 * 2**30
+MAX_UNITS = 65536
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The network: recurrent layers over the frames, then a softmax over the classes.
+
+    Attributes
+    ----------
+    units : tuple of int
+        Units of each LSTM layer, first to last.
+    dropout : float
+        Share of values dropped before each layer but the first, while training.
+    """
+
+    units: tuple[int, ...] = (128, 64)
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.units or not all(
+            isinstance(u, int) and 1 <= u <= MAX_UNITS for u in self.units
+        ):
+            raise ValueError(
+                f"architecture: units must be one or more ints in [1, {MAX_UNITS}], "
+                f"got {self.units}"
+            )
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"architecture: dropout must be in [0, 1), got {self.dropout}")
+
+
+@dataclass(frozen=True)
+class ClipPrediction:
+    """What the classifier says about one clip.
+
+    Attributes
+    ----------
+    path : Path
+        The clip.
+    classes : tuple of str
+        Names of the classes.
+    probabilities : ndarray
+        (classes,) float32, the mean over the clip's windows.
+    window_starts : ndarray
+        (windows,) int64, first frame of each window.
+    window_probabilities : ndarray
+        (windows, classes) float32.
+    frame_count : int
+        Frames decoded.
+    """
+
+    path: Path
+    classes: tuple[str, ...]
+    probabilities: FloatArray
+    window_starts: npt.NDArray[np.int64]
+    window_probabilities: FloatArray
+    frame_count: int
+
+    @property
+    def label(self) -> str:
+        """Name of the most probable class."""
+        return self.classes[int(self.probabilities.argmax())]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as a dictionary that JSON can hold."""
+        return {
+            "clip": str(self.path),
+            "label": self.label,
+            "probabilities": {
+                name: round(float(value), 6)
+                for name, value in zip(self.classes, self.probabilities, strict=True)
+            },
+            "frames": self.frame_count,
+            "windows": len(self.window_starts),
+        }
+
+
+class VideoClassifier:
+    """An LSTM over windows of flattened grey frames, with all it needs to judge a clip.
+
+    Parameters
+    ----------
+    classes : iterable of str
+        Names of the classes, in the order of the network's outputs.
+    preprocessing : Preprocessing
+        From frames to the network's input.
+    architecture : Architecture
+        The network.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes.
+
+    Examples
+    --------
+    >>> from fastrnn.apps import VideoClassifier
+    >>> classifier = VideoClassifier.load("model.h5")      # doctest: +SKIP
+    >>> classifier.predict("clip.avi").label               # doctest: +SKIP
+    'wave'
+    """
+
+    def __init__(
+        self,
+        classes: Iterable[str],
+        preprocessing: Preprocessing,
+        architecture: Architecture,
+    ) -> None:
+        self.classes = tuple(classes)
+        if len(self.classes) < 2:
+            raise ValueError(f"classifier: needs two or more classes, got {self.classes}")
+        self.preprocessing = preprocessing
+        self.architecture = architecture
+        self.model: Sequential = self._build()
+
+    def _build(self) -> Sequential:
+        from fastrnn import layers
+        from fastrnn.models import Sequential
+
+        model = Sequential()
+        model.add(layers.Input((self.preprocessing.window, self.preprocessing.features)))
+        last = len(self.architecture.units) - 1
+        for number, units in enumerate(self.architecture.units):
+            model.add(layers.LSTM(units, return_sequences=number < last))
+            if self.architecture.dropout > 0.0:
+                model.add(layers.Dropout(self.architecture.dropout))
+        model.add(layers.Dense(len(self.classes), activation="softmax"))
+        return model
+
+    def predict(self, path: str | os.PathLike[str], *, batch_size: int = 64) -> ClipPrediction:
+        """Classify one clip.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            A video file.
+        batch_size : int
+            Windows per call of the network.
+
+        Returns
+        -------
+        ClipPrediction
+            Probabilities of the clip and of each of its windows.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        fastrnn.video.VideoError
+            If it cannot be read as a video.
+        """
+        rows = read_clip(path, self.preprocessing)
+        clip = Clip(Path(path), 0)
+        windows = WindowedClips([clip], [rows], self.preprocessing)
+        probabilities = self.predict_windows(windows, batch_size=batch_size)
+        return ClipPrediction(
+            path=clip.path,
+            classes=self.classes,
+            probabilities=probabilities.mean(axis=0),
+            window_starts=windows.starts,
+            window_probabilities=probabilities,
+            frame_count=len(rows),
+        )
+
+    def predict_windows(self, windows: WindowedClips, *, batch_size: int = 64) -> FloatArray:
+        """Classify windows.
+
+        Parameters
+        ----------
+        windows : WindowedClips
+            Windows made with this classifier's preprocessing.
+        batch_size : int
+            Windows per call of the network.
+
+        Returns
+        -------
+        ndarray
+            (windows, classes) float32.
+        """
+        results = [
+            np.asarray(self.model.predict_on_batch(inputs), np.float32)
+            for inputs, _ in windows.batches(batch_size)
+        ]
+        return np.concatenate(results) if results else np.empty((0, len(self.classes)), np.float32)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the classifier to one HDF5 file; an existing file is replaced in one step.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file to write.
+        """
+        import h5py
+
+        from fastrnn import __version__
+
+        config = {
+            "classes": list(self.classes),
+            "preprocessing": self.preprocessing.to_dict(),
+            "architecture": asdict(self.architecture),
+        }
+        with atomic_path(path) as partial, h5py.File(partial, "w") as file:
+            file.attrs["format"] = FORMAT
+            file.attrs["format_version"] = FORMAT_VERSION
+            file.attrs["fastrnn_version"] = __version__
+            file.attrs["config"] = json.dumps(config)
+            group = file.create_group("weights")
+            for number, weight in enumerate(self.model.get_weights()):
+                group.create_dataset(f"{number:04d}", data=np.asarray(weight))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> VideoClassifier:
+        """Read a classifier that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file.
+
+        Returns
+        -------
+        VideoClassifier
+            Ready to predict.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is no classifier, is damaged, or was written in a newer format.
+        """
+        import h5py
+
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no such model file: {path}")
+        try:
+            with h5py.File(path, "r") as file:
+                if file.attrs.get("format") != FORMAT:
+                    raise ValueError(f"{path}: not a {FORMAT} file")
+                version = int(file.attrs.get("format_version", 0))
+                if version > FORMAT_VERSION:
+                    raise ValueError(
+                        f"{path}: format version {version} needs a newer fastrnn; this one "
+                        f"reads up to {FORMAT_VERSION}"
+                    )
+                classifier = _from_config(cls, json.loads(str(file.attrs["config"])))
+                weights = _read_weights(file["weights"])
+        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path}: not a readable model file ({reason})") from error
+        expected = [np.shape(weight) for weight in classifier.model.get_weights()]
+        got = [weight.shape for weight in weights]
+        if expected != got:
+            raise ValueError(f"{path}: weights must be of shapes {expected}, got {got}")
+        classifier.model.set_weights(weights)
+        return classifier
+
+
+def _from_config(cls: type[VideoClassifier], config: dict[str, Any]) -> VideoClassifier:
+    architecture = dict(config["architecture"])
+    architecture["units"] = tuple(architecture["units"])
+    return cls(
+        [str(name) for name in config["classes"]],
+        Preprocessing(**config["preprocessing"]),
+        Architecture(**architecture),
+    )
+
+
+def _read_weights(group: Any) -> list[npt.NDArray[Any]]:
+    datasets = [group[name] for name in sorted(group)]
+    declared = sum(dataset.size * dataset.dtype.itemsize for dataset in datasets)
+    if declared > MAX_WEIGHT_BYTES:
+        raise OSError(f"declares {declared} bytes of weights, more than {MAX_WEIGHT_BYTES}")
+    if any(dataset.dtype.kind != "f" for dataset in datasets):
+        raise TypeError("weights must be floating point")
+    return [np.asarray(dataset[()]) for dataset in datasets]

@@ -1,0 +1,117 @@
+"""What a report of a problem needs: machine, instruction set, threads, versions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PACKAGES = ("numpy", "opencv-python", "opencv-python-headless", "h5py", "rich", "typer")
+
+
+def diagnose() -> dict[str, dict[str, Any]]:
+    """Describe the machine and the installation, and try the parts that can be missing.
+
+    Returns
+    -------
+    dict of dict
+        Sections ``machine``, ``fastrnn``, ``versions`` and ``checks``, of names to values. A
+        check's value is ``"ok"`` or says what failed.
+
+    Examples
+    --------
+    >>> from fastrnn.apps import diagnose
+    >>> sorted(diagnose())
+    ['checks', 'fastrnn', 'machine', 'versions']
+    """
+    import fastrnn
+
+    config = fastrnn.show_config()
+    return {
+        "machine": {
+            "system": platform.platform(),
+            "cpu": _cpu_name(),
+            "cores": _usable_cores(),
+            "python": f"{platform.python_version()} ({sys.executable})",
+        },
+        "fastrnn": {
+            "version": fastrnn.__version__,
+            "threads": fastrnn.get_num_threads(),
+            **{str(key): value for key, value in config.items() if key != "version"},
+        },
+        "versions": {name: _version(name) for name in PACKAGES},
+        "checks": {
+            "recurrent kernel": _outcome(_run_kernel),
+            "video writing and reading": _outcome(_write_and_read_video),
+            "HDF5": _outcome(_import_h5py),
+        },
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _usable_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _outcome(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except Exception as error:  # whatever goes wrong is the report
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return "ok"
+
+
+def _run_kernel() -> None:
+    from fastrnn import ops
+
+    x = np.ones((1, 3, 2), np.float32)
+    kernel = np.full((2, 16), 0.1, np.float32)
+    y, _, _ = ops.lstm(x, kernel, np.zeros((4, 16), np.float32))
+    if not np.isfinite(y).all() or not (np.diff(y[0, :, 0]) > 0).all():
+        raise RuntimeError("the LSTM gives wrong values")
+
+
+def _write_and_read_video() -> None:
+    from fastrnn.video import FrameReader, FrameWriter
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "check.mp4"
+        with FrameWriter(path) as writer:
+            for shade in range(0, 250, 50):
+                writer.write(np.full((48, 64), shade, np.uint8))
+        with FrameReader(path, gray=True) as frames:
+            means = [float(frame.mean()) for frame in frames]
+        if len(means) != 5 or not np.allclose(means, range(0, 250, 50), atol=12):
+            raise RuntimeError(f"5 frames were written, {len(means)} read, grey {means}")
+
+
+def _import_h5py() -> None:
+    import h5py
+
+    h5py.h5.get_libversion()

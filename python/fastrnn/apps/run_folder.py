@@ -1,0 +1,54 @@
+"""Numbered folders for the results of runs, and the files in them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fastrnn._files import atomic_path
+
+
+def new_run_folder(parent: str | os.PathLike[str], name: str) -> Path:
+    """Make the next free folder ``name1``, ``name2``, … under `parent`.
+
+    Parameters
+    ----------
+    parent : str or os.PathLike
+        Made if missing.
+    name : str
+        Stem of the folder's name.
+
+    Returns
+    -------
+    Path
+        The new, empty folder; no two runs get the same one.
+    """
+    parent = Path(parent)
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = parent / f"{name}{number}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+            continue
+        return folder
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write `value` as indented JSON, atomically."""
+    with atomic_path(path) as partial:
+        partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows with the same keys as a table with one line of names, atomically."""
+    with atomic_path(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows(rows)

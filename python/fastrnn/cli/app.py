@@ -1,0 +1,45 @@
+"""The commands and their options; each calls one function of `fastrnn.apps`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fastrnn.cli.demo import demo
+from fastrnn.cli.doctor import doctor
+from fastrnn.cli.predict import predict
+from fastrnn.cli.train import train
+
+app = typer.Typer(
+    name="fastrnn",
+    help="Train recurrent networks on folders of video clips, and use them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train)
+app.command()(predict)
+app.command()(demo)
+app.command()(doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from fastrnn import __version__
+
+        typer.echo(f"fastrnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,37 @@
+"""Errors in one line, and the exit codes of the command."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130  # as a shell reports a command ended by Ctrl-C
+
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Show the full trace of an error.", rich_help_panel="Other")
+]
+
+
+@contextlib.contextmanager
+def errors_in_one_line(debug: bool) -> Iterator[None]:
+    """Print an error as one line and leave with its exit code; with `debug`, let it through.
+
+    Exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        typer.echo("fastrnn: interrupted", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except (OSError, ValueError, TypeError, RuntimeError, ImportError, MemoryError) as error:
+        if debug or isinstance(error, typer.Exit):
+            raise
+        text = " ".join(str(error).split()) or type(error).__name__
+        typer.echo(f"fastrnn: error: {text}", err=True)
+        raise typer.Exit(EXIT_ERROR) from None

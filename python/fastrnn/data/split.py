@@ -1,0 +1,114 @@
+"""Splitting of clips into a training and a validation part, never within a clip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.data.folder import Clip
+
+
+class Split(NamedTuple):
+    """Two disjoint lists of clips, each in its original order."""
+
+    train: list[Clip]
+    validation: list[Clip]
+
+
+def split_clips(
+    clips: Sequence[Clip], *, fraction: float = 0.2, group: str | None = None, seed: int = 0
+) -> Split:
+    """Hold back whole clips for validation.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        All clips.
+    fraction : float
+        Part to hold back, in [0, 1).
+    group : str, optional
+        Regular expression searched for in a clip's file name; clips for which it (or its first
+        parenthesised group) matches the same text stay together, so that for instance
+        ``[^_]+`` holds back whole people where files are named ``person_action.avi``. Without
+        it the clips are drawn separately in each class (stratified).
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    Split
+        Clips for training and for validation. A class with a single clip keeps it for training.
+
+    Raises
+    ------
+    ValueError
+        If the fraction is out of range, the expression is wrong, does not match a file name or
+        matches the same text in all of them, or a part comes out empty.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from fastrnn.data import Clip, split_clips
+    >>> clips = [Clip(Path(f"{who}_{n}.avi"), n) for who in "abc" for n in range(2)]
+    >>> [clip.path.name for clip in split_clips(clips, group="[^_]+", seed=1).validation]
+    ['b_0.avi', 'b_1.avi']
+    """
+    if not 0.0 <= fraction < 1.0:
+        raise ValueError(f"split_clips: fraction must be in [0, 1), got {fraction}")
+    if fraction == 0.0:
+        return Split(list(clips), [])
+    random = np.random.default_rng(seed)
+    held = _draw_groups(clips, fraction, group, random) if group else _draw(clips, fraction, random)
+    train = [clip for index, clip in enumerate(clips) if index not in held]
+    validation = [clip for index, clip in enumerate(clips) if index in held]
+    if not train or not validation:
+        raise ValueError(
+            f"split_clips: {len(clips)} clips are too few to hold back a part of {fraction:g}; "
+            "add clips or use a fraction of 0"
+        )
+    return Split(train, validation)
+
+
+def _draw(clips: Sequence[Clip], fraction: float, random: np.random.Generator) -> set[int]:
+    held: set[int] = set()
+    for label in sorted({clip.label for clip in clips}):
+        members = [index for index, clip in enumerate(clips) if clip.label == label]
+        if len(members) > 1:
+            count = min(max(round(len(members) * fraction), 1), len(members) - 1)
+            held.update(int(index) for index in random.permutation(members)[:count])
+    return held
+
+
+def _draw_groups(
+    clips: Sequence[Clip], fraction: float, group: str, random: np.random.Generator
+) -> set[int]:
+    members: dict[str, list[int]] = {}
+    for index, clip in enumerate(clips):
+        members.setdefault(_group_of(clip, group), []).append(index)
+    if len(members) < 2:
+        raise ValueError(
+            f"split_clips: group '{group}' puts all clips in one group, '{next(iter(members))}'"
+        )
+    names = [str(name) for name in random.permutation(sorted(members))]
+    held = list(members[names[0]])
+    # Whole groups are added while that brings the part nearer to the fraction asked for.
+    target = fraction * len(clips)
+    for name in names[1:-1]:
+        if abs(len(held) + len(members[name]) - target) < abs(len(held) - target):
+            held += members[name]
+    return set(held)
+
+
+def _group_of(clip: Clip, group: str) -> str:
+    try:
+        match = re.search(group, clip.path.name)
+    except re.error as error:
+        raise ValueError(
+            f"split_clips: group '{group}' is no regular expression: {error}"
+        ) from None
+    if match is None:
+        raise ValueError(f"split_clips: group '{group}' does not match {clip.path.name}")
+    return next((text for text in match.groups() if text is not None), match.group())

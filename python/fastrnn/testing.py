@@ -50,7 +50,7 @@ def gradcheck(
     inputs: Mapping[str, ArrayLike],
     *,
     seed: int = 0,
-    step: float = 1e-5,
+    step: float = 1e-6,
     tolerance: float = 1e-6,
     contiguous: bool = False,
 ) -> None:
@@ -68,7 +68,7 @@ def gradcheck(
         ignored, a missing one is an error
     inputs : arrays by name, converted to float64
     seed : of the directions and cotangents
-    step : of the differences; the inputs should be of order 1
+    step : of the differences, for inputs of order 1; short, so that few kinks (of relu) lie in it
     tolerance : relative to the Euclidean norm of the gradient (what u · gradient is on average)
     contiguous : pass C-contiguous arrays; otherwise, by default, strided ones
 

@@ -1,0 +1,131 @@
+"""The list that calls all callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fastrnn.callbacks.history import History
+from fastrnn.callbacks.callback import Callback
+from fastrnn.callbacks.progress import ProgbarLogger
+
+Logs = dict[str, float]
+
+
+class CallbackList(Callback):
+    """Calls every callback in turn; costs nothing per batch where none listens to batches.
+
+    Parameters
+    ----------
+    callbacks : Callback or iterable of Callback, optional
+    add_history : bool
+        Add a `History` if there is none.
+    add_progbar : bool
+        Add a `ProgbarLogger` if there is none.
+    model : optional
+        What the callbacks get as ``self.model``.
+    **params
+        What they get as ``self.params``: verbose, epochs, steps.
+    """
+
+    def __init__(
+        self,
+        callbacks: Callback | Iterable[Callback] | None = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        super().__init__()
+        if callbacks is None:
+            callbacks = []
+        elif isinstance(callbacks, Callback):
+            callbacks = [callbacks]
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(
+                    "callbacks must be fastrnn.callbacks.Callback objects, "
+                    f"got {type(callback).__name__}"
+                )
+        if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
+            self.callbacks.append(ProgbarLogger())
+        history = next((c for c in self.callbacks if isinstance(c, History)), None)
+        if add_history and history is None:
+            history = History()
+            self.callbacks.append(history)
+        self.history = history
+        self.set_params(params)
+        self.set_model(model)
+        self._batch_hooks = {
+            kind: [c for c in self.callbacks if not _only_inherits(c, kind)]
+            for kind in ("train", "test", "predict")
+        }
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        self._model = model
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def batch_begin(self, kind: str, batch: int) -> None:
+        """Call ``on_<kind>_batch_begin`` where it is defined."""
+        for callback in self._batch_hooks[kind]:
+            getattr(callback, f"on_{kind}_batch_begin")(batch, {})
+
+    def batch_end(self, kind: str, batch: int, logs: Callable[[], Logs]) -> None:
+        """Call ``on_<kind>_batch_end`` where it is defined; `logs` is only then computed."""
+        hooks = self._batch_hooks[kind]
+        if not hooks:
+            return
+        computed: Logs | None = None
+        for callback in hooks:
+            if isinstance(callback, ProgbarLogger) and not callback.due(batch):
+                continue
+            if computed is None:
+                computed = logs()
+            getattr(callback, f"on_{kind}_batch_end")(batch, computed)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        for callback in self.callbacks:
+            callback.on_epoch_begin(epoch, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch, logs if logs is not None else {})
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        for callback in self.callbacks:
+            callback.on_train_begin(logs or {})
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        for callback in self.callbacks:
+            callback.on_train_end(logs or {})
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        for callback in self.callbacks:
+            callback.on_test_begin(logs or {})
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        for callback in self.callbacks:
+            callback.on_test_end(logs or {})
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        for callback in self.callbacks:
+            callback.on_predict_begin(logs or {})
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        for callback in self.callbacks:
+            callback.on_predict_end(logs or {})
+
+
+def _only_inherits(callback: Callback, kind: str) -> bool:
+    """Whether a callback leaves both batch hooks of a kind, and what they call, as they were."""
+    names = [f"on_{kind}_batch_begin", f"on_{kind}_batch_end"]
+    if kind == "train":
+        names += ["on_batch_begin", "on_batch_end"]
+    return all(getattr(type(callback), name) is getattr(Callback, name) for name in names)

@@ -1,0 +1,95 @@
+"""Initial values of weights: Keras' names, defaults and distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastrnn.initializers.constant import Constant, Identity, Initializer, Ones, Zeros
+from fastrnn.initializers.random import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+)
+from fastrnn.utils import naming
+
+_CLASSES: tuple[type[Initializer], ...] = (
+    Constant,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Identity,
+    LecunNormal,
+    LecunUniform,
+    Ones,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+    Zeros,
+)
+_TABLE: dict[str, Any] = {
+    name: cls for cls in _CLASSES for name in (cls.__name__, naming.to_snake_case(cls.__name__))
+} | {
+    "IdentityInitializer": Identity,
+    "OrthogonalInitializer": Orthogonal,
+    "normal": RandomNormal,
+    "one": Ones,
+    "uniform": RandomUniform,
+    "zero": Zeros,
+}
+
+
+def get(identifier: Any) -> Any:
+    """The initializer for a name, a description, a class, a number or a callable.
+
+    Parameters
+    ----------
+    identifier : str, dict, type, float or callable(shape, dtype)
+        A callable that is no class is returned as it is.
+
+    Returns
+    -------
+    callable
+        ``initializer(shape, dtype) -> ndarray``.
+
+    Raises
+    ------
+    ValueError
+        If no initializer has that name.
+
+    Examples
+    --------
+    >>> from fastrnn import initializers
+    >>> initializers.get("zeros")((2,))
+    array([0., 0.], dtype=float32)
+    """
+    if isinstance(identifier, type):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    if isinstance(identifier, (int, float)):
+        return Constant(identifier)
+    return naming.from_config("initializer", identifier, _TABLE)
+
+
+def serialize(initializer: Any) -> dict[str, Any]:
+    """Keras' description of an initializer."""
+    return {
+        "module": "keras.initializers",
+        "class_name": type(initializer).__name__,
+        "config": initializer.get_config(),
+        "registered_name": None,
+    }
+
+
+__all__ = [cls.__name__ for cls in _CLASSES] + ["Initializer", "get", "serialize"]

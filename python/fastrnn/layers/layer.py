@@ -1,0 +1,311 @@
+"""What every layer has: weights made at build time, a forward and a backward pass, masks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrnn import initializers
+from fastrnn.layers.variable import Storage, Variable
+from fastrnn.utils.dtypes import float_dtype
+from fastrnn.utils.naming import numbered_name, unexpected_arguments
+
+Array: TypeAlias = NDArray[Any]
+Shape: TypeAlias = "tuple[int | None, ...]"
+
+_INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "batch_size")
+_IGNORED_ARGUMENTS = ("autocast", "input_length")
+
+
+class Layer:
+    """Base of layers.
+
+    A subclass makes its weights in `build` by `add_weight`, and defines `forward`, `backward`
+    and, where the shape changes, `compute_output_shape`. A forward pass with
+    ``training=True`` leaves in ``self.saved`` what the backward pass needs; nothing else of a
+    pass may stay on the layer, so that several threads may predict at once.
+
+    Parameters
+    ----------
+    name : str, optional
+        Numbered after the class when not given: ``lstm``, ``lstm_1``.
+    trainable : bool
+        Whether training changes the weights.
+    dtype : {"float32", "float64"}, optional
+        Type of the weights and of the computation.
+    input_shape, batch_input_shape, input_dim, batch_size : optional
+        Shape of the input, as Keras 2 gives it to the first layer of a model.
+
+    Attributes
+    ----------
+    saved : object
+        What `backward` needs of the last forward pass in training.
+    need_dx : bool
+        Whether `backward` must return the input's gradient; a model clears it on the first
+        layer that has weights.
+
+    Examples
+    --------
+    A layer of one's own:
+
+    >>> import numpy as np
+    >>> from fastrnn import layers
+    >>> class Scale(layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight((input_shape[-1],), "ones", name="scale")
+    ...
+    ...     def forward(self, x, training=False, mask=None):
+    ...         self.saved = x if training else None
+    ...         return x * self.scale.value
+    ...
+    ...     def backward(self, dy):
+    ...         self.set_gradient(self.scale, (dy * self.saved).reshape(-1, dy.shape[-1]).sum(0))
+    ...         return dy * self.scale.value
+    >>> Scale()(np.ones((2, 3), np.float32)).shape
+    (2, 3)
+    """
+
+    # Whether a mask that comes in goes on to the next layer.
+    supports_masking = False
+    # Whether a mask may go out where none comes in.
+    makes_mask = False
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        shape_arguments = {key: kwargs.pop(key) for key in _INPUT_ARGUMENTS if key in kwargs}
+        for ignored in _IGNORED_ARGUMENTS:
+            kwargs.pop(ignored, None)
+        if kwargs:
+            raise unexpected_arguments(type(self), kwargs, (*_INPUT_ARGUMENTS, "name", "dtype"))
+        self.name = name or numbered_name(type(self).__name__)
+        self.dtype = float_dtype(dtype)
+        self.built = False
+        self.input_shape: Any = None
+        self.batch_shape = _batch_shape(**shape_arguments)
+        self.saved: Any = None
+        self.need_dx = True
+        self._trainable = trainable
+        self._variables: list[Variable] = []
+        self._storage = Storage()
+        self._warned_of_mask = False
+
+    # Weights ---------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Sequence[int],
+        initializer: Any = "glorot_uniform",
+        trainable: bool = True,
+        name: str = "weight",
+    ) -> Variable:
+        """Make a weight; call it from `build`.
+
+        Parameters
+        ----------
+        shape : sequence of int
+        initializer : str, dict or callable(shape, dtype)
+        trainable : bool
+        name : str
+
+        Returns
+        -------
+        Variable
+        """
+        value = initializers.get(initializer)(tuple(shape), self.dtype)
+        value = np.array(value, dtype=self.dtype, order="C")
+        if value.shape != tuple(shape):
+            raise ValueError(
+                f"{self.name}: {name}'s initializer must return shape {tuple(shape)}, "
+                f"got {value.shape}"
+            )
+        variable = Variable(name, value, self._storage, trainable)
+        self._variables.append(variable)
+        return variable
+
+    def sublayers(self) -> Iterator[tuple[str, Layer]]:
+        """Layers inside this one, under the names that their weights have in files."""
+        return iter(())
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; takes effect at `compile` or the next `fit`."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for _, layer in self.sublayers():
+            layer.trainable = value
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: those of the layer, then those of layers in it."""
+        inner = [weight for _, layer in self.sublayers() for weight in layer.weights]
+        return self._variables + inner
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        if not self._trainable:
+            return []
+        own = [variable for variable in self._variables if variable.trainable]
+        return own + [w for _, layer in self.sublayers() for w in layer.trainable_weights]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training leaves alone."""
+        trainable = {id(weight) for weight in self.trainable_weights}
+        return [weight for weight in self.weights if id(weight) not in trainable]
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weights."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set all weights, in the order of `get_weights`.
+
+        Raises
+        ------
+        ValueError
+            If their number or a shape differs.
+        """
+        if not self.built:
+            raise ValueError(
+                f"{self.name}: has no weights yet; build it first, by a call or build(input_shape)"
+            )
+        assign_all(self.name, self.weights, weights)
+
+    def count_params(self) -> int:
+        """Number of entries of all weights."""
+        return sum(weight.size for weight in self.weights)
+
+    def set_gradient(self, variable: Variable, gradient: Array) -> None:
+        """Hand over a weight's gradient from `backward`."""
+        if variable.grad is None:
+            variable.grad = gradient
+        else:
+            variable.grad[...] = gradient
+
+    # Passes ----------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of a shape, the batch axis being None."""
+
+    def ensure_built(self, input_shape: Any) -> None:
+        """Build if that has not been done, and remember the shape."""
+        if not self.built:
+            self.build(input_shape)
+            self.built = True
+            self.input_shape = input_shape
+
+    def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
+        """Outputs for inputs; with `training`, keep in ``saved`` what `backward` needs."""
+        raise TypeError(f"{type(self).__name__} must define forward(x, training, mask)")
+
+    def backward(self, dy: Any) -> Any:
+        """Write the weights' gradients; return the input's, or None without `need_dx`."""
+        raise TypeError(f"{type(self).__name__} must define backward(dy)")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output for a shape of the input; the same unless defined otherwise."""
+        return input_shape
+
+    def compute_mask(self, x: Any, mask: Array | None) -> Array | None:
+        """The mask that goes on to the next layer."""
+        if mask is None or self.supports_masking:
+            return mask
+        if not self._warned_of_mask:
+            self._warned_of_mask = True
+            warnings.warn(
+                f"{self.name}: does not pass masks on, so layers after it count masked steps",
+                stacklevel=2,
+            )
+        return None
+
+    def __call__(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+        """Build if need be, and run the forward pass on an array."""
+        array = np.ascontiguousarray(x, dtype=self.dtype)
+        self.ensure_built((None, *array.shape[1:]))
+        return self.forward(array, training, None if mask is None else np.asarray(mask, bool))
+
+    # Description -----------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that make the same layer again."""
+        return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        """Make a layer from what `get_config` returned."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def assign_all(owner: str, variables: Sequence[Variable], weights: Sequence[Any]) -> None:
+    """Assign to all variables, or to none where a number or shape does not fit."""
+    if len(weights) != len(variables):
+        raise ValueError(f"{owner}: has {len(variables)} weights, got {len(weights)}")
+    for variable, weight in zip(variables, weights, strict=True):
+        if np.shape(weight) != variable.shape:
+            raise ValueError(
+                f"{owner}: {variable.name} must be of shape {variable.shape}, "
+                f"got {np.shape(weight)}"
+            )
+    for variable, weight in zip(variables, weights, strict=True):
+        variable.assign(weight)
+
+
+def check_positive(owner: str, **numbers: Any) -> None:
+    """Raise ValueError unless each number is an integer from 1."""
+    for argument, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"{owner}: {argument} must be a positive integer, got {value!r}")
+
+
+def check_rate(owner: str, **rates: Any) -> None:
+    """Raise ValueError unless each rate is a number from 0 to 1."""
+    for argument, value in rates.items():
+        if not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            raise ValueError(f"{owner}: {argument} must be from 0 to 1, got {value!r}")
+
+
+def refuse_options(owner: str, options: dict[str, Any], names: Iterable[str]) -> None:
+    """Take out arguments of Keras that only their default is known for, and check that it is."""
+    for name in names:
+        value = options.pop(name, None)
+        if value is not None:
+            raise ValueError(f"{owner}: {name} is not supported, leave it None, got {value!r}")
+
+
+def _batch_shape(
+    input_shape: Any = None,
+    batch_input_shape: Any = None,
+    batch_shape: Any = None,
+    input_dim: int | None = None,
+    batch_size: int | None = None,
+) -> Shape | None:
+    if batch_input_shape is None:
+        batch_input_shape = batch_shape
+    if batch_input_shape is not None:
+        return tuple(batch_input_shape)
+    if input_shape is None and input_dim is not None:
+        input_shape = (input_dim,)
+    if input_shape is None:
+        return None
+    if isinstance(input_shape, (int, np.integer)):
+        input_shape = (input_shape,)
+    return (batch_size, *input_shape)

@@ -1,0 +1,63 @@
+"""A mask from a value that stands for a missing step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastrnn.layers.layer import Array, Layer
+
+
+class Masking(Layer):
+    """Steps all of whose features equal a value are masked: later layers skip them.
+
+    Parameters
+    ----------
+    mask_value : float
+    name, dtype, input_shape, ... :
+        As in `Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import layers
+    >>> masking = layers.Masking()
+    >>> masking.compute_mask(np.array([[[1.0, 0.0], [0.0, 0.0]]]), None)
+    array([[ True, False]])
+    """
+
+    supports_masking = True
+    makes_mask = True
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = mask_value
+        self._last: tuple[Any, Array] | None = None
+
+    def build(self, input_shape: Any) -> None:
+        if len(input_shape) < 3:
+            raise ValueError(
+                f"{self.name}: needs inputs with a time axis, (N, T, ...), got {input_shape}"
+            )
+
+    def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
+        valid = (x != self.mask_value).any(axis=-1)
+        self._last = x, valid  # compute_mask comes next, with the same array
+        if training:
+            self.saved = valid
+        # A masked step is zeros from here on, whatever its value was.
+        return x if self.mask_value == 0 else x * valid[..., None]
+
+    def backward(self, dy: Any) -> Any:
+        return dy * self.saved[..., None] if self.need_dx else None
+
+    def compute_mask(self, x: Any, mask: Array | None) -> Array | None:
+        last = self._last
+        if last is not None and last[0] is x:
+            return last[1]
+        valid: Array = (np.asarray(x) != self.mask_value).any(axis=-1)
+        return valid
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"mask_value": self.mask_value}

@@ -1,0 +1,289 @@
+"""A model whose layers follow one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastrnn.layers import InputLayer, Layer, deserialize
+from fastrnn.layers.layer import Array
+from fastrnn.models.model import Model
+from fastrnn.utils.naming import to_snake_case
+
+
+class Sequential(Model):
+    """Layers one after the other, each with one input and one output.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, optional
+        `add` takes more. The first may be `Input`, or have an ``input_shape``; else the model
+        is built when it first sees data.
+    trainable : bool
+    name : str, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import Sequential, layers
+    >>> model = Sequential()
+    >>> model.add(layers.LSTM(8, input_shape=(20, 3)))
+    >>> model.add(layers.Dense(2, activation="softmax"))
+    >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    >>> x, y = np.random.rand(16, 20, 3), np.arange(16) % 2
+    >>> history = model.fit(x, y, epochs=2, verbose=0)
+    >>> sorted(history.history)
+    ['accuracy', 'loss']
+    >>> model.predict(x, verbose=0).shape
+    (16, 2)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        layers: Sequence[Layer] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self._input_layer: InputLayer | None = None
+        self._layers: list[Layer] = []
+        self._backward_layers: list[Layer] = []
+        self._last_mask: tuple[Any, Array | None] | None = None
+        self._output_shape: Any = None
+        for layer in layers or ():
+            self.add(layer)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input."""
+        return list(self._layers)
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer; build it if the shape of its input is known.
+
+        Raises
+        ------
+        TypeError
+            If `layer` is none.
+        ValueError
+            If it does not fit the layer before it, or its name is taken.
+        """
+        if not isinstance(layer, Layer):
+            hint = "; make an instance of it" if isinstance(layer, type) else ""
+            raise TypeError(f"{self.name}: add() takes layers, got {layer!r}{hint}")
+        if isinstance(layer, InputLayer):
+            if self._layers or self._input_layer is not None:
+                raise ValueError(f"{self.name}: Input must come first and once")
+            self._input_layer = layer
+            self.dtype = layer.dtype
+            self.input_shape = self._output_shape = layer.batch_shape
+            return
+        if any(other.name == layer.name for other in self._layers):
+            raise ValueError(
+                f"{self.name}: has a layer named {layer.name!r}; all names must differ"
+            )
+        if self.input_shape is None and not self._layers:
+            shape = layer.batch_shape
+            if shape is None and isinstance(layer, Model):
+                shape = layer.input_shape
+            self.input_shape = self._output_shape = shape
+        if not self._layers and self._input_layer is None:
+            self.dtype = layer.dtype
+        if self._output_shape is not None:
+            self._append_built(layer)
+        self._layers.append(layer)
+        self.built = self._output_shape is not None
+        self._parameters = self._trained = None
+
+    def pop(self) -> None:
+        """Remove the last layer."""
+        if not self._layers:
+            raise ValueError(f"{self.name}: has no layer to remove")
+        self._layers.pop()
+        self._parameters = self._trained = None
+        self._output_shape = self.input_shape
+        if self.input_shape is not None:
+            for layer in self._layers:
+                self._output_shape = layer.compute_output_shape(self._output_shape)
+        self.built = bool(self._layers) and self._output_shape is not None
+
+    def _append_built(self, layer: Layer) -> None:
+        if isinstance(self._output_shape, list):
+            before = self._layers[-1].name
+            raise ValueError(
+                f"{layer.name}: takes one input, but {before} has "
+                f"{len(self._output_shape)} outputs (return_state=True or merge_mode=None)"
+            )
+        try:
+            layer.ensure_built(self._output_shape)
+        except ValueError as error:
+            before = self._layers[-1] if self._layers else None
+            if len(self._output_shape) == 2 and getattr(before, "return_sequences", None) is False:
+                assert before is not None
+                hint = f"give {before.name} return_sequences=True"
+                raise ValueError(f"{error}: {hint}") from None
+            raise
+        self._output_shape = layer.compute_output_shape(self._output_shape)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for inputs of a shape.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            With None for the batch axis.
+        """
+        if input_shape is None:
+            input_shape = self.input_shape
+        if input_shape is None:
+            raise ValueError(f"{self.name}: build() needs the shape of the input")
+        if self.built:
+            return
+        if not self._layers:
+            raise ValueError(f"{self.name}: has no layers; add() some")
+        self.input_shape = self._output_shape = tuple(input_shape)
+        added, self._layers = self._layers, []
+        try:
+            for layer in added:
+                self._append_built(layer)
+                self._layers.append(layer)
+        except ValueError:
+            self._layers, self.input_shape, self._output_shape = added, None, None
+            raise
+        self.built = True
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output, the batch axis being None."""
+        if not self.built:
+            raise ValueError(f"{self.name}: has no shapes yet; give it an Input or build() it")
+        return self._output_shape
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        for layer in self._layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def sublayers(self) -> Iterator[tuple[str, Layer]]:
+        # Keras names a layer's weights in files after its class, numbered within the model.
+        seen: dict[str, int] = {}
+        for layer in self._layers:
+            name = to_snake_case(type(layer).__name__)
+            number = seen.get(name, 0)
+            seen[name] = number + 1
+            yield f"layers/{name}_{number}" if number else f"layers/{name}", layer
+
+    # Passes ----------------------------------------------------------------------------
+
+    def propagate(
+        self, x: Any, training: bool, mask: Array | None = None, logits: bool = False
+    ) -> tuple[Any, Array | None]:
+        layers = self._layers
+        last = layers[-1]
+        for layer in layers:
+            if logits and layer is last:
+                y = layer.forward_logits(x, training, mask)  # type: ignore[attr-defined]
+            else:
+                y = layer.forward(x, training, mask)
+            if mask is not None or layer.makes_mask:
+                mask = layer.compute_mask(x, mask)
+            x = y
+        return x, mask
+
+    def propagate_back(self, dy: Any, logits: bool = False) -> Any:
+        layers = self._backward_layers
+        if logits and layers:
+            dy = layers[0].backward_logits(dy)  # type: ignore[attr-defined]
+            layers = layers[1:]
+        for layer in layers:
+            dy = layer.backward(dy)
+        return dy
+
+    def _arrange_backward(self) -> None:
+        order: list[Layer] = []
+        trained = set(map(id, self.trainable_weights if self._trained is None else self._trained))
+        first = 0 if self._needs_dx else None
+        for index, layer in enumerate(self._layers):
+            if first is None and any(id(weight) in trained for weight in layer.weights):
+                first = index
+        if first is not None:
+            order = self._layers[first:]
+            for layer in order:
+                layer.need_dx = True
+            order[0].need_dx = self._needs_dx
+        self._backward_layers = order[::-1]
+
+    @property
+    def need_dx(self) -> bool:  # type: ignore[override]
+        """Whether `backward` must return the input's gradient."""
+        return self._needs_dx
+
+    @need_dx.setter
+    def need_dx(self, value: bool) -> None:
+        self._needs_dx = value
+        if getattr(self, "_layers", None):
+            self._arrange_backward()
+
+    def _collect_parameters(self) -> None:
+        self._needs_dx = False
+        super()._collect_parameters()
+
+    @property
+    def makes_mask(self) -> bool:  # type: ignore[override]
+        """Whether a mask may go out where none comes in."""
+        return any(layer.makes_mask for layer in self._layers)
+
+    @property
+    def final_activation(self) -> Any:
+        return getattr(self._layers[-1], "final_activation", None) if self._layers else None
+
+    def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
+        y, out_mask = self.propagate(x, training, mask)
+        self._last_mask = x, out_mask
+        return y
+
+    def forward_logits(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
+        """`forward` without the last layer's activation."""
+        y, out_mask = self.propagate(x, training, mask, logits=True)
+        self._last_mask = x, out_mask
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        return self.propagate_back(dy)
+
+    def backward_logits(self, dy: Any) -> Any:
+        """`backward` without the last layer's activation."""
+        return self.propagate_back(dy, logits=True)
+
+    def compute_mask(self, x: Any, mask: Array | None) -> Array | None:
+        last = self._last_mask
+        if last is not None and last[0] is x:
+            return last[1]
+        return self.propagate(np.asarray(x), False, mask)[1]
+
+    # Description -----------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        described = [] if self._input_layer is None else [self._input_layer]
+        entries = [
+            {
+                "module": "keras.layers",
+                "class_name": type(layer).__name__,
+                "config": layer.get_config(),
+                "registered_name": None,
+            }
+            for layer in (*described, *self._layers)
+        ]
+        return {"name": self.name, "trainable": self._trainable, "layers": entries}
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Sequential:
+        """Make a model, with new weights, from what `get_config` returned."""
+        layers = [deserialize(entry, custom_objects) for entry in config["layers"]]
+        return cls(layers, trainable=config.get("trainable", True), name=config.get("name"))

@@ -1,0 +1,90 @@
+"""Names of objects: snake case, automatic numbering, suggestions for misspelt ones."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from difflib import get_close_matches
+from inspect import signature
+from typing import Any
+
+_WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])")
+_names_given: Counter[str] = Counter()
+
+
+def to_snake_case(name: str) -> str:
+    """Keras' snake case of a class name.
+
+    Examples
+    --------
+    >>> from fastrnn.utils.naming import to_snake_case
+    >>> to_snake_case("SimpleRNN"), to_snake_case("LeakyReLU"), to_snake_case("Conv2DTranspose")
+    ('simple_rnn', 'leaky_re_lu', 'conv2d_transpose')
+    """
+    return _WORD_START.sub("_", name).lower()
+
+
+def numbered_name(class_name: str) -> str:
+    """The next free automatic name: ``lstm``, ``lstm_1``, ``lstm_2``."""
+    base = to_snake_case(class_name)
+    count = _names_given[base]
+    _names_given[base] += 1
+    return f"{base}_{count}" if count else base
+
+
+def reset_names() -> None:
+    """Start the automatic numbering afresh."""
+    _names_given.clear()
+
+
+def suggestion(name: object, known: Iterable[str]) -> str:
+    """``"; did you mean 'lstm'?"`` or, without a near match, ``""``."""
+    close = get_close_matches(str(name), [str(entry) for entry in known], n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
+    """The error for a name that no table has."""
+    known = sorted(known)
+    hint = suggestion(name, known) or f"; known are {', '.join(known)}"
+    return ValueError(f"unknown {kind} {name!r}{hint}")
+
+
+def unexpected_arguments(
+    owner: type, arguments: Iterable[str], accepted: Iterable[str] = ()
+) -> TypeError:
+    """The error for keyword arguments that a constructor does not take."""
+    first = next(iter(arguments))
+    names = [name for name in signature(owner).parameters if name not in ("args", "kwargs")]
+    hint = suggestion(first, [*names, *accepted])
+    return TypeError(f"{owner.__name__}: unexpected argument {first!r}{hint}")
+
+
+def from_config(
+    kind: str, identifier: Any, table: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> Any:
+    """Make an object from a name or from ``{"class_name": ..., "config": ...}``.
+
+    Parameters
+    ----------
+    kind : str
+        What the table holds, for the error ("loss", "optimizer").
+    identifier : str or dict
+        Name (of any case that the table has) or a Keras object description.
+    table : dict
+        Known names and the classes they stand for.
+    custom_objects : dict, optional
+        Names that take precedence over the table's.
+    """
+    if isinstance(identifier, dict):
+        name, config = identifier.get("class_name"), dict(identifier.get("config") or {})
+    else:
+        name, config = identifier, {}
+    if custom_objects and name in custom_objects:
+        made = custom_objects[name]
+    elif name in table:
+        made = table[name]
+    else:
+        raise unknown(kind, name, table)
+    return made(**config) if isinstance(made, type) else made

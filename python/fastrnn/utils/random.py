@@ -1,0 +1,45 @@
+"""The random numbers of initializers, dropout and shuffling."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+_root = np.random.Generator(np.random.SFC64())
+
+
+def set_random_seed(seed: int) -> None:
+    """Make everything random from here on repeatable.
+
+    Seeds Python's ``random``, NumPy's global generator and the generator that layers,
+    initializers and `fit` draw from.
+
+    Parameters
+    ----------
+    seed : int
+        Between 0 and 2**32 - 1.
+
+    Raises
+    ------
+    TypeError
+        If `seed` is no integer.
+
+    Examples
+    --------
+    >>> import fastrnn
+    >>> fastrnn.utils.set_random_seed(7)
+    """
+    global _root
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"set_random_seed: seed must be an integer, got {type(seed).__name__}")
+    random.seed(int(seed))
+    np.random.seed(int(seed))
+    _root = np.random.Generator(np.random.SFC64(int(seed)))
+
+
+def generator(seed: int | None = None) -> np.random.Generator:
+    """A generator of its own: from `seed`, or where that is None from the global one."""
+    if seed is None:
+        seed = int(_root.integers(2**63))
+    return np.random.Generator(np.random.SFC64(seed))

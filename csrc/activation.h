@@ -41,7 +41,41 @@ enum class Activation : int {
 #undef FASTRNN_ENUMERATOR
 };
 
-// Whether the derivative follows from the output alone, so that recurrent kernels can fuse it.
-constexpr bool is_fused(Activation a) { return static_cast<int>(a) < 32; }
+// Functions here are static: every instruction set's files get a copy of their own (cpu/isa.h).
+
+// Activations from this number on need their input again for the derivative.
+static constexpr int kFirstUnfused = 32;
+static constexpr bool is_fused(Activation a) { return static_cast<int>(a) < kFirstUnfused; }
+
+// An activation's one parameter where none is given: the slope of leaky_relu, the alpha of elu and
+// celu, the b of squareplus, the threshold of threshold and the shrinks. Keras' defaults.
+static constexpr double default_parameter(Activation a) {
+  switch (a) {
+    case Activation::kLeakyRelu:
+      return 0.2;
+    case Activation::kSquareplus:
+      return 4.0;
+    case Activation::kSoftShrink:
+    case Activation::kHardShrink:
+      return 0.5;
+    case Activation::kThreshold:
+      return 0.0;
+    default:
+      return 1.0;
+  }
+}
+
+// Activations of whole rows, numbered likewise.
+#define FASTRNN_ROW_ACTIVATIONS(X)  \
+  X(kSoftmax, 64, "softmax")        \
+  X(kLogSoftmax, 65, "log_softmax") \
+  X(kSparsemax, 66, "sparsemax")    \
+  X(kGlu, 67, "glu")
+
+enum class RowActivation : int {
+#define FASTRNN_ENUMERATOR(enumerator, number, name) enumerator = number,
+  FASTRNN_ROW_ACTIVATIONS(FASTRNN_ENUMERATOR)
+#undef FASTRNN_ENUMERATOR
+};
 
 }  // namespace fastrnn

@@ -27,24 +27,6 @@ FASTRNN_INLINE Vec<T> softplus(Vec<T> x) {
 // SELU: Klambauer et al. 2017, equation 14.
 constexpr double kSeluScale = 1.0507009873554805, kSeluAlpha = 1.6732632423543772;
 
-// An activation's one parameter: the slope of leaky_relu, the alpha of elu and celu, the b of
-// squareplus, the threshold of threshold and the shrinks.
-inline double default_parameter(Activation activation) {
-  switch (activation) {
-    case Activation::kLeakyRelu:
-      return 0.2;
-    case Activation::kSquareplus:
-      return 4.0;
-    case Activation::kSoftShrink:
-    case Activation::kHardShrink:
-      return 0.5;
-    case Activation::kThreshold:
-      return 0.0;
-    default:
-      return 1.0;
-  }
-}
-
 // Out of line: the rare ones must not swell the kernels' epilogues.
 template <class T>
 __attribute__((noinline)) Vec<T> activate_rare(Activation activation, Vec<T> x, T parameter) {

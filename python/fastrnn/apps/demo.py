@@ -47,10 +47,10 @@ class DemoResult:
 def demo_options(*, epochs: int = 12, seed: int = 0) -> TrainingOptions:
     """Return the options that the demonstration trains with."""
     return TrainingOptions(
-        preprocessing=Preprocessing(width=24, height=24, window=12, stride=4),
+        preprocessing=Preprocessing(width=24, height=24, window=12, stride=2),
         architecture=Architecture(units=(64,), dropout=0.2),
         epochs=epochs,
-        shift=0,
+        shift=6,
         learning_rate=2e-3,
         seed=seed,
     )

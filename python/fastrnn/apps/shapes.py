@@ -73,7 +73,8 @@ def render_frames(path: Path2D, random: np.random.Generator) -> Iterator[Picture
         (64, 64, 3) uint8, blue, green, red.
     """
     cv2 = opencv()
-    rough = random.integers(40, 150, size=(6, 6, 3), dtype=np.uint8)
+    tint = random.uniform(50, 110, size=3)
+    rough = np.clip(tint + random.normal(0, 22, size=(6, 6, 1)), 0, 255).astype(np.uint8)
     background = cv2.resize(rough, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     colour = tuple(int(value) for value in random.integers(170, 256, size=3))
     radius = int(random.integers(5, 10))

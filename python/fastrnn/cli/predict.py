@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -40,14 +40,14 @@ def predict(
     if output is not None and len(clips) > 1:
         raise typer.BadParameter("takes one clip only", param_hint="--output")
     with errors_in_one_line(debug):
-        from fastrnn.apps import ClipPrediction, VideoClassifier, annotate_clip
+        from fastrnn.apps import VideoClassifier, annotate_clip
         from fastrnn.video import VideoError
 
         classifier = VideoClassifier.load(model)
         failed = 0
         for path in clips:
             try:
-                result: ClipPrediction = classifier.predict(path)
+                result = classifier.predict(path)
             except (VideoError, OSError) as error:
                 if debug:
                     raise
@@ -62,7 +62,7 @@ def predict(
             raise typer.Exit(EXIT_ERROR)
 
 
-def _as_text(result: ClipPrediction) -> str:  # noqa: F821 - imported when the command runs
+def _as_text(result: ClipPrediction) -> str:
     order = result.probabilities.argsort()[::-1]
     shares = "  ".join(f"{result.classes[i]} {result.probabilities[i]:.3f}" for i in order)
     return f"{result.path}: {result.label}  [{shares}]"

@@ -181,7 +181,8 @@ def apply_view(windows: Rows, view: str) -> FloatArray:
     >>> float(apply_view(np.full((1, 2, 3), 255, np.uint8), "grey").max())
     1.0
     """
-    pixels = windows.astype(np.float32)
+    pixels: FloatArray = windows.astype(np.float32)
+    moving: FloatArray
     if view == "grey":
         pixels /= np.float32(255)
         return pixels

@@ -1,0 +1,443 @@
+"""The `fastrnn` command and the functions under it, on small clips rendered here."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from fastrnn import apps
+from fastrnn.apps.figures import draw_confusion, draw_curves
+from fastrnn.apps.run_folder import new_run_folder
+from fastrnn.apps.shapes import FRAMES, motion_path, render_frames
+from fastrnn.cli.app import app
+from fastrnn.data import Clip, WindowedClips
+from fastrnn.video import FrameReader, FrameWriter, Preprocessing
+
+DATA = Path(
+    os.environ.get("FASTRNN_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
+)
+SMALL = ["--size", "12x10", "--window", "6", "--stride", "4", "--units", "12,8", "--shift", "1"]
+RESULT_FILES = {
+    "args.json",
+    "confusion.png",
+    "curves.png",
+    "history.csv",
+    "model.h5",
+    "results.json",
+}
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    """Run the command; return what it printed, standard output first."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes, left and right, of six clips each."""
+    folder = tmp_path_factory.mktemp("clips")
+    random = np.random.default_rng(5)
+    for motion in ("left", "right"):
+        for number in range(6):
+            path = folder / motion / f"person{number}_{motion}.avi"
+            with FrameWriter(path) as writer:
+                for frame in render_frames(motion_path(motion, FRAMES, random), random):
+                    writer.write(frame)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one short training."""
+    out = tmp_path_factory.mktemp("runs")
+    run("train", clips, "--epochs", 2, "--out", out, *SMALL)
+    return out / "train1"
+
+
+def test_every_command_has_a_help_page() -> None:
+    pages = {
+        (): ["train", "predict", "demo", "doctor"],
+        ("train",): ["--epochs", "--val-group", "--window", "--units", "--seed", "--out"],
+        ("predict",): ["--json", "--output"],
+        ("demo",): ["--out", "--seed"],
+        ("doctor",): ["--json"],
+    }
+    for command, words in pages.items():
+        page = re.sub(r"\x1b\[[0-9;]*m", "", run(*command, "--help"))
+        missing = [word for word in words if word not in page]
+        assert not missing, page
+
+
+def test_version() -> None:
+    import fastrnn
+
+    assert run("--version") == f"fastrnn {fastrnn.__version__}\n"
+
+
+def test_train_writes_its_results(trained: Path, clips: Path) -> None:
+    assert {path.name for path in trained.iterdir()} == RESULT_FILES
+    with open(trained / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert all(0 < float(row["loss"]) < 5 for row in rows)
+    assert all(0 <= float(row["val_accuracy"]) <= 1 for row in rows)
+
+    arguments = json.loads((trained / "args.json").read_text())
+    assert arguments["folder"] == str(clips)
+    assert arguments["epochs"] == 2
+    assert arguments["preprocessing"]["width"] == 12
+    assert arguments["preprocessing"]["height"] == 10
+    assert arguments["architecture"]["units"] == [12, 8]
+
+    results = json.loads((trained / "results.json").read_text())
+    assert results["classes"] == ["left", "right"]
+    assert (results["train_clips"], results["validation_clips"]) == (10, 2)
+    assert np.sum(results["validation"]["confusion"]) == 2
+    assert results["validation"]["baseline"] == 0.5
+    assert results["best_epoch"] in (1, 2)
+
+
+def test_train_prints_accuracies_and_confusion(clips: Path, tmp_path: Path) -> None:
+    output = run("train", clips, "--epochs", 1, "--out", tmp_path, "--name", "try", *SMALL)
+    words = " ".join(output.split())
+    assert "2 classes; training on 10 clips (60 windows), holding back 2 (12 windows)" in words
+    assert "epoch 1/1" in words
+    assert re.search(r"accuracy per clip [01]\.\d+ \(\d of 2\), per window [01]\.\d+", words)
+    assert "always the most frequent class 0.500" in words
+    assert re.search(r"│ left +│", output)
+    assert (tmp_path / "try1" / "model.h5").is_file()
+
+
+def test_the_same_seed_gives_the_same_training(clips: Path, trained: Path) -> None:
+    out = trained.parent
+    run("train", clips, "--epochs", 2, "--out", out, "--name", "again", *SMALL)
+    run("train", clips, "--epochs", 2, "--out", out, "--name", "other", "--seed", 1, *SMALL)
+
+    def losses(folder: Path) -> list[str]:
+        with open(folder / "history.csv", newline="") as file:
+            return [row["loss"] for row in csv.DictReader(file)]
+
+    assert losses(out / "again1") == losses(trained)
+    assert losses(out / "other1") != losses(trained)
+
+
+def test_training_learns_the_motion(clips: Path, tmp_path: Path) -> None:
+    options = apps.TrainingOptions(
+        preprocessing=Preprocessing(width=16, height=16, window=8, stride=1),
+        architecture=apps.Architecture(units=(24,), dropout=0.0),
+        epochs=15,
+        learning_rate=5e-3,
+        validation=0.0,
+    )
+    result = apps.train_classifier(clips, options, out=tmp_path)
+    assert result.evaluation is None
+    assert result.history[0].val_loss is None
+    assert result.history[-1].accuracy > 0.9
+    assert result.history[-1].loss < 0.5 * result.history[0].loss
+    assert {path.name for path in result.folder.iterdir()} == RESULT_FILES - {"confusion.png"}
+    right = result.classifier.predict(clips / "right" / "person0_right.avi")
+    assert right.label == "right"
+    assert right.probabilities.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_broken_clips_are_named_skipped_and_counted(clips: Path, tmp_path: Path) -> None:
+    for number, content in enumerate([b"", b"nothing of a video"]):
+        (clips / "left" / f"broken{number}.avi").write_bytes(content)
+    try:
+        output = run("train", clips, "--epochs", 1, "--out", tmp_path, *SMALL)
+    finally:
+        for number in range(2):
+            (clips / "left" / f"broken{number}.avi").unlink()
+    words = "".join(output.split())
+    assert "left/broken0.avi:cannotbeopened,thefileisempty" in words
+    assert "left/broken1.avi:cannotbeopened,notavideo" in words
+    assert "2clipscouldnotbereadandwereskipped" in words
+    results = json.loads((tmp_path / "train1" / "results.json").read_text())
+    assert [Path(path).name for path in sorted(results["skipped"])] == [
+        "broken0.avi",
+        "broken1.avi",
+    ]
+
+
+def test_errors_are_one_line(clips: Path, tmp_path: Path) -> None:
+    def error(*arguments: object) -> str:
+        output = run("train", *arguments, "--out", tmp_path / "out", code=1)
+        line = output.strip().splitlines()[-1]
+        assert line.startswith("fastrnn: error: ")
+        assert "Traceback" not in output
+        return line
+
+    assert "no such folder" in error(tmp_path / "nowhere")
+    for name in "ab":
+        (tmp_path / "broken" / name).mkdir(parents=True)
+        for number in range(3):
+            (tmp_path / "broken" / name / f"{number}.avi").write_bytes(b"x")
+    assert "no usable clip: none of the 6 video files" in error(tmp_path / "broken")
+    assert "no video file in any sub-folder" in error(tmp_path / "broken" / "a")
+    assert "group 'cat' does not match" in error(clips, "--val-group", "cat")
+    assert "view must be one of" in error(clips, "--view", "colour")
+    assert "learning_rate must be above 0" in error(clips, "--lr", 0)
+    assert "shift must be in [0, 4)" in error(clips, "--size", 4)
+    assert "dropout must be in [0, 1)" in error(clips, "--dropout", 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_usage_has_exit_code_2(clips: Path) -> None:
+    assert "32x24" in run("train", clips, "--size", "big", code=2)
+    assert "128,64" in run("train", clips, "--units", "many", code=2)
+    run("train", code=2)
+    run("train", clips, "--epochs", 0, code=2)
+
+
+def test_debug_lets_the_error_through(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["train", str(tmp_path / "nowhere"), "--debug"])
+    assert isinstance(result.exception, FileNotFoundError)
+
+
+class _InterruptInEpoch(apps.TrainingProgress):
+    """Ctrl-C in the second batch of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def batch_done(self, epoch: int, done: int, total: int, loss: float) -> None:
+        if epoch == self.epoch and done == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_interrupt_keeps_the_best_model(clips: Path, tmp_path: Path, epoch: int) -> None:
+    options = apps.TrainingOptions(
+        preprocessing=Preprocessing(width=8, height=8, window=4),
+        architecture=apps.Architecture(units=(8,)),
+        batch_size=16,
+    )
+    result = apps.train_classifier(clips, options, out=tmp_path, progress=_InterruptInEpoch(epoch))
+    assert result.interrupted
+    assert len(result.history) == epoch - 1
+    assert result.best_epoch <= epoch - 1
+    loaded = apps.VideoClassifier.load(result.model_path)
+    for kept, saved in zip(
+        result.classifier.model.get_weights(), loaded.model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(kept, saved)
+
+
+def test_an_interrupted_command_says_so(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastrnn.cli.progress import TerminalProgress
+
+    def interrupt(self: TerminalProgress, stats: apps.EpochStats, best: bool) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TerminalProgress, "epoch_done", interrupt)
+    output = run("train", clips, "--epochs", 5, "--out", tmp_path, *SMALL, code=130)
+    assert "interrupted: the best model so far (epoch 1) is saved" in output
+    assert (tmp_path / "train1" / "model.h5").is_file()
+
+
+def test_predict_prints_class_and_probabilities(trained: Path, clips: Path) -> None:
+    clip = clips / "left" / "person0_left.avi"
+    line = run("predict", trained / "model.h5", clip).strip()
+    found = re.fullmatch(r"(.*): (left|right)  \[(\w+) ([\d.]+)  (\w+) ([\d.]+)\]", line)
+    assert found, line
+    assert found[1] == str(clip)
+    assert found[2] == found[3]
+    assert float(found[4]) >= float(found[6])
+    assert float(found[4]) + float(found[6]) == pytest.approx(1, abs=2e-3)
+
+
+def test_predict_json_agrees_with_the_api(trained: Path, clips: Path) -> None:
+    paths = sorted(clips.rglob("*.avi"))[4:8]
+    lines = run("predict", trained / "model.h5", *paths, "--json").splitlines()
+    classifier = apps.VideoClassifier.load(trained / "model.h5")
+    for path, line in zip(paths, lines, strict=True):
+        told: dict[str, Any] = json.loads(line)
+        expected = classifier.predict(path, batch_size=2)
+        assert told["clip"] == str(path)
+        assert told["label"] == expected.label
+        assert told["frames"] == FRAMES
+        assert told["windows"] == len(expected.window_starts) == 6
+        np.testing.assert_allclose(
+            list(told["probabilities"].values()), expected.probabilities, atol=2e-6
+        )
+        np.testing.assert_allclose(
+            expected.window_probabilities.mean(axis=0), expected.probabilities, atol=1e-6
+        )
+
+
+def test_a_loaded_model_gives_the_accuracy_of_training(trained: Path, clips: Path) -> None:
+    """The held-back clips again, from the files alone."""
+    results = json.loads((trained / "results.json").read_text())
+    classifier = apps.VideoClassifier.load(trained / "model.h5")
+    from fastrnn.data import scan_folder, split_clips
+
+    held = split_clips(scan_folder(clips).clips, fraction=0.2, seed=0).validation
+    windows = WindowedClips.read(held, classifier.preprocessing)
+    evaluation = apps.evaluate_windows(classifier.predict_windows(windows), windows, [0, 1])
+    assert evaluation.confusion.tolist() == results["validation"].pop("confusion")
+    for name, value in results["validation"].items():
+        assert getattr(evaluation, name) == pytest.approx(value, rel=1e-5), name
+
+
+def test_predict_goes_on_after_a_broken_clip(trained: Path, clips: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.avi"
+    broken.write_bytes(b"x")
+    good = clips / "left" / "person0_left.avi"
+    output = run("predict", trained / "model.h5", broken, tmp_path / "none.avi", good, code=1)
+    assert "error" in output
+    assert "broken.avi: cannot be opened" in output
+    assert "no such video file" in output
+    assert f"{good}: " in output
+
+
+def test_predict_writes_an_annotated_copy(trained: Path, clips: Path, tmp_path: Path) -> None:
+    clip, copy = clips / "left" / "person0_left.avi", tmp_path / "out" / "copy.mp4"
+    output = run("predict", trained / "model.h5", clip, "--output", copy)
+    assert f"wrote {copy}" in output
+    with FrameReader(clip) as source, FrameReader(copy) as annotated:
+        assert annotated.info.fps == pytest.approx(source.info.fps)
+        frames = list(annotated)
+    assert len(frames) == FRAMES
+    assert frames[0].shape == (384, 384, 3)
+    green = (frames[-1][:70, :150, 1] > 120) & (frames[-1][:70, :150, 2] < 120)
+    assert green.mean() > 0.1
+    assert "takes one clip only" in run(
+        "predict", trained / "model.h5", clip, clip, "--output", copy, code=2
+    )
+    assert "written to .mp4" in run(
+        "predict", trained / "model.h5", clip, "--output", tmp_path / "copy.txt", code=1
+    )
+
+
+def test_a_wrong_model_file_is_an_error(trained: Path, clips: Path, tmp_path: Path) -> None:
+    clip = clips / "left" / "person0_left.avi"
+    data = (trained / "model.h5").read_bytes()
+    cases: dict[str, bytes] = {"empty.h5": b"", "text.h5": b"text", "cut.h5": data[:3000]}
+    for name, content in cases.items():
+        (tmp_path / name).write_bytes(content)
+        assert "not a readable model file" in run("predict", tmp_path / name, clip, code=1)
+    assert "no such model file" in run("predict", tmp_path / "none.h5", clip, code=1)
+
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["weights"] = 1
+    assert "not a fastrnn video classifier file" in run(
+        "predict", tmp_path / "other.h5", clip, code=1
+    )
+
+    def changed(name: str) -> Path:
+        (tmp_path / name).write_bytes(data)
+        return tmp_path / name
+
+    with h5py.File(changed("newer.h5"), "r+") as file:
+        file.attrs["format_version"] = 99
+    assert "needs a newer fastrnn" in run("predict", tmp_path / "newer.h5", clip, code=1)
+    with h5py.File(changed("less.h5"), "r+") as file:
+        del file["weights"]["0003"]
+    assert "weights must be of shapes" in run("predict", tmp_path / "less.h5", clip, code=1)
+    with h5py.File(changed("huge.h5"), "r+") as file:
+        del file["weights"]["0000"]
+        file["weights"].create_dataset("0000", (2**20, 2**20), "f4", chunks=True)
+    assert "bytes of weights" in run("predict", tmp_path / "huge.h5", clip, code=1)
+    with h5py.File(changed("config.h5"), "r+") as file:
+        file.attrs["config"] = '{"classes": ["a", "b"]}'
+    assert "not a readable model file" in run("predict", tmp_path / "config.h5", clip, code=1)
+
+
+def test_demo_makes_clips_model_plot_and_video(tmp_path: Path) -> None:
+    output = run("demo", "--out", tmp_path, "--clips", 5, "--epochs", 1)
+    folder = tmp_path / "demo1"
+    assert len(list((folder / "clips").rglob("*.mp4"))) == 25
+    assert (folder / "train1" / "curves.png").is_file()
+    with FrameReader(folder / "annotated.mp4") as frames:
+        assert sum(1 for _ in frames) == 10 * FRAMES
+    for word in ("held-back clips: accuracy", "annotated video:", "curves:", "done in"):
+        assert word in output
+
+
+def test_doctor() -> None:
+    report = json.loads(run("doctor", "--json"))
+    assert set(report["checks"].values()) == {"ok"}
+    assert report["machine"]["cores"] >= 1
+    assert "checks" in run("doctor")
+
+
+def test_run_folders_are_numbered(tmp_path: Path) -> None:
+    names = [new_run_folder(tmp_path / "runs", "train").name for _ in range(3)]
+    assert names == ["train1", "train2", "train3"]
+
+
+def test_figures_of_odd_sizes(tmp_path: Path) -> None:
+    row = {"epoch": 1, "loss": 2.0, "accuracy": 0.5, "val_loss": None, "val_accuracy": None}
+    draw_curves(tmp_path / "one.png", [row])
+    nan = {**row, "epoch": 2, "loss": float("nan")}
+    draw_curves(tmp_path / "nan.png", [row, nan])
+    with pytest.raises(ValueError, match="at least one epoch"):
+        draw_curves(tmp_path / "none.png", [])
+    many = [f"class with a long name {n}" for n in range(60)]
+    picture = draw_confusion(tmp_path / "many.png", np.eye(60, dtype=np.int64), many)
+    assert picture.shape[0] > 60 * 16
+    assert (tmp_path / "many.png").stat().st_size > 1000
+
+
+def test_opencv_that_does_not_load_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(ImportError, match="pip install opencv-python-headless"):
+        FrameReader("clip.avi")
+
+
+def test_the_command_is_installed() -> None:
+    command = [sys.executable, "-c", "from fastrnn.cli import main; main()", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("fastrnn ")
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_real_people_held_back(tmp_path: Path) -> None:
+    """Three actions of six people; two people are never seen in training."""
+    folder = DATA / "weizmann"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing; set FASTRNN_DATA to the folder of recordings")
+    for action in ("walk", "wave2", "jack"):
+        (tmp_path / "clips").mkdir(exist_ok=True)
+        (tmp_path / "clips" / action).symlink_to(folder / action)
+    options = apps.TrainingOptions(
+        preprocessing=Preprocessing(width=24, height=24),
+        architecture=apps.Architecture(units=(64,)),
+        epochs=10,
+        validation=0.3,
+        validation_group="[^_]+",
+    )
+    result = apps.train_classifier(tmp_path / "clips", options, out=tmp_path / "runs")
+    assert result.evaluation is not None
+    assert result.evaluation.confusion.sum() == 6
+    assert result.evaluation.clip_accuracy >= 0.66
+    assert result.evaluation.clip_accuracy > result.evaluation.baseline
+
+
+def test_clip_probabilities_are_means_per_clip() -> None:
+    settings = Preprocessing(width=1, height=1, window=2, stride=1)
+    rows = [np.zeros((3, 1), np.uint8), np.zeros((2, 1), np.uint8)]
+    windows = WindowedClips([Clip(Path("a"), 1), Clip(Path("b"), 0)], rows, settings)
+    probabilities = np.array([[0.8, 0.2], [0.1, 0.9], [0.3, 0.7]], np.float32)
+    result = apps.evaluate_windows(probabilities, windows, [1, 1, 0])
+    assert result.window_accuracy == pytest.approx(1 / 3)
+    assert result.clip_accuracy == pytest.approx(1 / 2)
+    assert result.baseline == pytest.approx(1 / 2)
+    assert result.confusion.tolist() == [[0, 1], [0, 1]]
+    assert result.loss == pytest.approx(-np.log([0.2, 0.9, 0.3]).mean(), rel=1e-6)

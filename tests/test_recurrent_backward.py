@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases import ALL_CASES, CASES, Case, Problem, case, make
+from cases import ALL_CASES, CASES, Case, Problem, Squash, case, make
 from fastrnn import ops
 from fastrnn.testing import assert_close_to_reference, gradcheck
 
@@ -71,21 +71,19 @@ def test_larger_sizes(cell: str, sizes: tuple[int, int, int, int]) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_of_a_callable(cell: str) -> None:
-    def squashed(a: Any) -> Any:
-        return a / (1 + a * a)
-
-    arguments: dict[str, Any] = {"activation": squashed}
+    arguments: dict[str, Any] = {"activation": Squash()}
     if cell != "rnn":
-        arguments["recurrent_activation"] = squashed
-    problem = make(Case(f"callable-{cell}", cell, (3, 5, 2, 17), {"mask": "holes"}, arguments))
-    forward = getattr(ops, f"{cell}_forward")
-    backward = getattr(ops, f"{cell}_backward")
-    gradcheck(
-        lambda **a: forward(**a, **problem.options)[:-1],
-        lambda *d, **a: backward(forward(**a, **problem.options)[-1], *d),
-        problem.inputs,
-        tolerance=1e-5,
-    )
+        arguments["recurrent_activation"] = Squash()
+    callable_case = Case(f"callable-{cell}", cell, (3, 5, 2, 17), {"mask": "holes"}, arguments)
+    for dtype in DTYPES:
+        problem = make(callable_case, dtype)
+        assert_gradients(problem.train(ops)[1], problem, callable_case.depth_backward)
+
+
+def test_a_callable_without_derivative_is_refused() -> None:
+    problem = make(Case("no-derivative", "rnn", (2, 3, 4, 5), {}, {"activation": np.sin}))
+    with pytest.raises(TypeError, match=r"needs its derivative: give the callable a method back"):
+        problem.train(ops)
 
 
 @pytest.mark.parametrize("name", ["lstm-all", "peephole-holes", "gru-all", "gru_before-all"])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases import ALL_CASES, CASES, Case, Problem, make
+from cases import ALL_CASES, CASES, Case, Problem, Squash, make
 from fastrnn import ops, reference
 from fastrnn.testing import assert_close_to_reference, noncontiguous
 
@@ -58,12 +58,9 @@ def test_larger_sizes(cell: str, sizes: tuple[int, int, int, int]) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_callable_takes_the_general_path(cell: str) -> None:
-    def squashed(a: Any) -> Any:
-        return a / (1 + a * a)
-
-    arguments: dict[str, Any] = {"activation": squashed}
+    arguments: dict[str, Any] = {"activation": Squash()}
     if cell != "rnn":
-        arguments["recurrent_activation"] = squashed
+        arguments["recurrent_activation"] = Squash()
     case = Case(f"callable-{cell}", cell, (3, 5, 2, 17), {"mask": "holes"}, arguments)
     for dtype in DTYPES:
         problem = make(case, dtype)
@@ -108,10 +105,15 @@ def test_masked_steps_carry_the_state_exactly(cell: str, pattern: str) -> None:
         np.testing.assert_array_equal(h_n[n], last)
 
 
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])  # the fused path, the general one
 @pytest.mark.parametrize("garbage", [np.nan, np.inf, 1e30])
 @pytest.mark.parametrize("cell", CELLS)
-def test_what_lies_in_masked_steps_is_never_used(cell: str, garbage: float) -> None:
-    problem = make(Case(f"garbage-{cell}", cell, (7, 9, 3, 17), {"mask": "rows"}), np.float32)
+def test_what_lies_in_masked_steps_is_never_used(
+    cell: str, garbage: float, activation: str
+) -> None:
+    arguments = {"activation": activation}
+    case = Case(f"garbage-{cell}", cell, (7, 9, 3, 17), {"mask": "rows"}, arguments)
+    problem = make(case, np.float32)
     outputs, grads = problem.train(ops)
     problem.inputs["x"][~problem.options["mask"]] = garbage
     polluted, polluted_grads = problem.train(ops)

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pytest
 
-from cases import ALL_CASES, Case, make
+from cases import ALL_CASES, Case, Squash, make
 from fastrnn import reference
 from fastrnn.testing import gradcheck
 
@@ -308,6 +308,8 @@ def test_activation_from_a_callable() -> None:
     np.testing.assert_array_equal(reference.activation(x, np.sin), np.sin(x))
     dx = reference.activation_backward(np.full(9, 2.0), np.sin, x=x)
     np.testing.assert_allclose(dx, 2 * np.cos(x), atol=1e-9)
+    own = reference.activation_backward(x, Squash(), x=x)
+    np.testing.assert_array_equal(own, Squash().backward(x, x, x))
 
 
 def test_activation_errors() -> None:

@@ -194,7 +194,10 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 def _from_callable(function: Callable[..., Any]) -> Activation:
-    """Take an elementwise Python function; its derivative by central differences."""
+    """Take a Python function with a method ``backward(dy, x, y)``, or differentiate it.
+
+    Without that method it must be elementwise: its derivative is had by central differences.
+    """
 
     def forward(x: Array) -> Array:
         return np.asarray(function(x), dtype=x.dtype)
@@ -205,6 +208,9 @@ def _from_callable(function: Callable[..., Any]) -> Activation:
         above, below = x + step, x - step
         return np.asarray((forward(above) - forward(below)) / (above - below))
 
+    backward = getattr(function, "backward", None)
+    if backward is not None:
+        return Activation(forward, backward, needs_x=True)
     return _from_x(forward, derivative)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastrnn.apps.augment import shift_windows
+from fastrnn.apps.augment import flip_windows, shift_windows
 from fastrnn.apps.shapes import MOTIONS, motion_path, write_shape_clips
 from fastrnn.data import Clip, WindowedClips, scan_folder, split_clips
 from fastrnn.video import (
@@ -188,6 +188,17 @@ def test_shifts_move_whole_windows() -> None:
     places = {tuple(int(i) for i in np.argwhere(window[0])[0]) for window in shifted}
     assert places == {(y, x) for y in range(2, 7) for x in range(3, 8)}
     np.testing.assert_array_equal(np.roll(shifted[:, 0], 1, axis=2), shifted[:, 1])
+
+
+def test_flips_mirror_half_of_the_windows() -> None:
+    picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    windows = np.stack([picture, picture + 20]).reshape(1, 2, 12).repeat(400, axis=0)
+    flipped = flip_windows(windows, 4, 3, np.random.default_rng(0)).reshape(400, 2, 3, 4)
+    mirrored = (flipped[:, 0] == picture[:, ::-1]).all(axis=(1, 2))
+    assert 150 < mirrored.sum() < 250
+    np.testing.assert_array_equal(flipped[mirrored, 1], flipped[mirrored, 0] + 20)
+    assert (flipped[~mirrored, 0] == picture).all()
+    assert windows.reshape(400, 2, 3, 4)[0, 0, 0, 0] == 0
 
 
 def make_folder(root: Path, names: dict[str, list[str]]) -> Path:

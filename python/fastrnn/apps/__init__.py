@@ -5,13 +5,9 @@ from fastrnn.apps.classifier import Architecture, ClipPrediction, VideoClassifie
 from fastrnn.apps.demo import DemoResult, run_demo
 from fastrnn.apps.doctor import diagnose
 from fastrnn.apps.evaluation import Evaluation, evaluate_windows
-from fastrnn.apps.train import (
-    EpochStats,
-    TrainingOptions,
-    TrainingProgress,
-    TrainingResult,
-    train_classifier,
-)
+from fastrnn.apps.options import TrainingOptions
+from fastrnn.apps.train import TrainingResult, train_classifier
+from fastrnn.apps.trainer import EpochStats, TrainingProgress
 
 __all__ = [
     "Architecture",

@@ -7,17 +7,16 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fastrnn import layers
 from fastrnn._files import atomic_path
 from fastrnn.data import Clip, WindowedClips
+from fastrnn.models import Sequential
 from fastrnn.video import Preprocessing, read_clip
-
-if TYPE_CHECKING:
-    from fastrnn.models import Sequential
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -140,9 +139,6 @@ class VideoClassifier:
         self.model: Sequential = self._build()
 
     def _build(self) -> Sequential:
-        from fastrnn import layers
-        from fastrnn.models import Sequential
-
         model = Sequential()
         model.add(layers.Input((self.preprocessing.window, self.preprocessing.features)))
         last = len(self.architecture.units) - 1

@@ -8,14 +8,11 @@ from pathlib import Path
 
 from fastrnn.apps.annotate import annotate_clip
 from fastrnn.apps.classifier import Architecture, ClipPrediction
+from fastrnn.apps.options import TrainingOptions
 from fastrnn.apps.run_folder import new_run_folder
 from fastrnn.apps.shapes import write_shape_clips, write_tour_clip
-from fastrnn.apps.train import (
-    TrainingOptions,
-    TrainingProgress,
-    TrainingResult,
-    train_classifier,
-)
+from fastrnn.apps.train import TrainingResult, train_classifier
+from fastrnn.apps.trainer import TrainingProgress
 from fastrnn.video import Preprocessing
 
 

@@ -13,6 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn import ops
+from fastrnn.config import show_config
+from fastrnn.video import FrameReader, FrameWriter
+
 PACKAGES = ("numpy", "opencv-python", "opencv-python-headless", "h5py", "rich", "typer")
 
 
@@ -31,9 +35,6 @@ def diagnose() -> dict[str, dict[str, Any]]:
     >>> sorted(diagnose())
     ['checks', 'fastrnn', 'machine', 'versions']
     """
-    import fastrnn
-
-    config = fastrnn.show_config()
     return {
         "machine": {
             "system": platform.platform(),
@@ -42,9 +43,9 @@ def diagnose() -> dict[str, dict[str, Any]]:
             "python": f"{platform.python_version()} ({sys.executable})",
         },
         "fastrnn": {
-            "version": fastrnn.__version__,
-            "threads": fastrnn.get_num_threads(),
-            **{str(key): value for key, value in config.items() if key != "version"},
+            key: value
+            for key, value in show_config().items()
+            if key not in {"python", "numpy", "machine"}
         },
         "versions": {name: _version(name) for name in PACKAGES},
         "checks": {
@@ -88,8 +89,6 @@ def _outcome(check: Callable[[], None]) -> str:
 
 
 def _run_kernel() -> None:
-    from fastrnn import ops
-
     x = np.ones((1, 3, 2), np.float32)
     kernel = np.full((2, 16), 0.1, np.float32)
     y, _, _ = ops.lstm(x, kernel, np.zeros((4, 16), np.float32))
@@ -98,8 +97,6 @@ def _run_kernel() -> None:
 
 
 def _write_and_read_video() -> None:
-    from fastrnn.video import FrameReader, FrameWriter
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "check.mp4"
         with FrameWriter(path) as writer:

@@ -54,6 +54,14 @@ def train(
             rich_help_panel=TRAINING,
         ),
     ] = 4,
+    flip: Annotated[
+        bool,
+        typer.Option(
+            "--flip",
+            help="Mirror half of the training windows; not where left and right are classes.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = False,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of all that is random.", rich_help_panel=TRAINING)
     ] = 0,
@@ -140,6 +148,7 @@ def train(
             batch_size=batch,
             learning_rate=lr,
             shift=shift,
+            flip=flip,
             validation=validation,
             validation_group=validation_group,
             seed=seed,

@@ -38,6 +38,7 @@ struct RmspropUpdate {
 
 // m += (1 - beta_1)(g - m); v += (1 - beta_2)(g^2 - v); w -= rate m / (sqrt(v) + epsilon),
 // rate = lr sqrt(1 - beta_2^step) / (1 - beta_1^step). Kingma & Ba 2015, section 2, last lines.
+// With v_max (AMSGrad, Reddi et al. 2018): v_max = max(v_max, v) stands under the root.
 template <class T>
 struct AdamUpdate {
   std::ptrdiff_t count;
@@ -45,6 +46,7 @@ struct AdamUpdate {
   const T* grads;  // in g
   T* m;            // in/out
   T* v;            // in/out
+  T* v_max;        // in/out, or null
   double rate;     // with the bias corrections
   double beta_1;
   double beta_2;

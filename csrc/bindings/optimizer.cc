@@ -52,12 +52,14 @@ void bind_type(py::module_& m, const std::string& suffix) {
         py::arg("epsilon"));
   m.def(("adam_update" + suffix).c_str(),
         [](const py::object& params, const py::object& grads, const py::object& moment,
-           const py::object& v, double rate, double beta_1, double beta_2, double epsilon) {
+           const py::object& v, const py::object& v_max, double rate, double beta_1, double beta_2,
+           double epsilon) {
           const AdamUpdate<T> update{elements(params),
                                      pointer<T>(params),
                                      pointer<const T>(grads),
                                      pointer<T>(moment),
                                      pointer<T>(v),
+                                     pointer<T>(v_max),
                                      rate,
                                      beta_1,
                                      beta_2,
@@ -65,8 +67,8 @@ void bind_type(py::module_& m, const std::string& suffix) {
           const py::gil_scoped_release release;
           adam_update(update);
         },
-        py::arg("params"), py::arg("grads"), py::arg("m"), py::arg("v"), py::arg("rate"),
-        py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"));
+        py::arg("params"), py::arg("grads"), py::arg("m"), py::arg("v"), py::arg("v_max"),
+        py::arg("rate"), py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"));
 }
 
 }  // namespace

@@ -61,6 +61,10 @@ void adam(const AdamUpdate<T>& u) {
     v += rest_2 * (g * g - v);
     s.put(u.m, m);
     s.put(u.v, v);
+    if (u.v_max) {
+      v = vmax<T>(s.get(u.v_max), v);
+      s.put(u.v_max, v);
+    }
     s.put(u.params, s.get(u.params) - rate * m / (vsqrt(v) + epsilon));
   });
 }

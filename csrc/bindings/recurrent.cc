@@ -1,0 +1,158 @@
+// Recurrent layers. Shapes: fastrnn.h.
+#include <memory>
+
+#include "bindings/arrays.h"
+#include "bindings/bind.h"
+#include "fastrnn.h"
+
+namespace fastrnn::bindings {
+namespace {
+
+template <class T>
+RecurrentWeights<T> weights_from(const py::object& kernel, const py::object& recurrent,
+                                 const py::object& bias, const py::object& peephole) {
+  return {pointer<const T>(kernel), pointer<const T>(recurrent), pointer<const T>(bias),
+          pointer<const T>(peephole)};
+}
+
+// The arrays that forward and backward share; in Python a dictionary, made once a call.
+template <class T>
+RecurrentSequence<T> sequence_from(const py::dict& a) {
+  const py::object x = a["x"];
+  const auto x_array = py::reinterpret_borrow<py::array>(x);
+  const py::object x_mask = a["x_mask"], h_mask = a["h_mask"];
+  const py::object zoneout_h = a["zoneout_h"], zoneout_c = a["zoneout_c"];
+  RecurrentSequence<T> s{};
+  s.batch = static_cast<int>(x_array.shape(0));
+  s.steps = static_cast<int>(x_array.shape(1));
+  s.x = pointer<const T>(x);
+  s.x_batch = stride<T>(x, 0);
+  s.x_step = stride<T>(x, 1);
+  s.h0 = pointer<const T>(a["h0"]);
+  s.c0 = pointer<const T>(a["c0"]);
+  s.mask = pointer<const std::uint8_t>(a["mask"]);
+  s.reset = pointer<const std::uint8_t>(a["reset"]);
+  s.reverse = a["reverse"].cast<bool>();
+  s.y = pointer<T>(a["y"]);
+  s.x_mask = pointer<const T>(x_mask);
+  s.x_mask_gate = stride<T>(x_mask, 0);
+  s.x_mask_batch = stride<T>(x_mask, 1);
+  s.h_mask = pointer<const T>(h_mask);
+  s.h_mask_gate = stride<T>(h_mask, 0);
+  s.h_mask_batch = stride<T>(h_mask, 1);
+  s.zoneout_h = pointer<const T>(zoneout_h);
+  s.zoneout_h_batch = stride<T>(zoneout_h, 0);
+  s.zoneout_h_step = stride<T>(zoneout_h, 1);
+  s.zoneout_c = pointer<const T>(zoneout_c);
+  s.zoneout_c_batch = stride<T>(zoneout_c, 0);
+  s.zoneout_c_step = stride<T>(zoneout_c, 1);
+  s.saved = pointer<T>(a["saved"]);
+  s.c_all = pointer<T>(a["c_all"]);
+  s.previous = pointer<std::int32_t>(a["previous"]);
+  return s;
+}
+
+template <class T>
+void bind_type(py::module_& m, const char* packed_name, const char* suffix) {
+  using Packed = PackedRecurrent<T>;
+  py::class_<Packed>(m, packed_name)
+      .def(py::init([](int cell, int input, int hidden, int activation, int gate_activation,
+                       bool mask_per_gate, const py::object& kernel, const py::object& recurrent,
+                       const py::object& bias, const py::object& peephole) {
+             const RecurrentConfig config{static_cast<CellKind>(cell),
+                                          input,
+                                          hidden,
+                                          static_cast<Activation>(activation),
+                                          static_cast<Activation>(gate_activation),
+                                          mask_per_gate};
+             const auto weights = weights_from<T>(kernel, recurrent, bias, peephole);
+             auto packed = std::make_unique<Packed>();
+             {
+               const py::gil_scoped_release release;
+               pack_recurrent(config, weights, packed.get());
+             }
+             return packed;
+           }),
+           py::kw_only(), py::arg("cell"), py::arg("input"), py::arg("hidden"),
+           py::arg("activation"), py::arg("gate_activation"), py::arg("mask_per_gate"),
+           py::arg("kernel"), py::arg("recurrent"), py::arg("bias"), py::arg("peephole"));
+
+  const std::string name(suffix);
+  m.def(("recurrent_forward" + name).c_str(),
+        [](const Packed& packed, const py::dict& arrays, const py::object& h_n,
+           const py::object& c_n) {
+          const RecurrentForward<T> args{sequence_from<T>(arrays), pointer<T>(h_n),
+                                         pointer<T>(c_n)};
+          const py::gil_scoped_release release;
+          recurrent_forward(packed, args);
+        },
+        py::arg("packed"), py::arg("arrays"), py::arg("h_n"), py::arg("c_n"));
+  m.def(("recurrent_step" + name).c_str(),
+        [](const Packed& packed, const py::object& x, const py::object& h, const py::object& c,
+           const py::object& y) {
+          RecurrentForward<T> args{};
+          args.seq.batch = static_cast<int>(py::reinterpret_borrow<py::array>(x).shape(0));
+          args.seq.steps = 1;
+          args.seq.x = pointer<const T>(x);
+          args.seq.x_batch = stride<T>(x, 0);
+          args.h_n = pointer<T>(h);
+          args.c_n = pointer<T>(c);
+          args.seq.h0 = args.h_n;
+          args.seq.c0 = args.c_n;
+          args.seq.y = pointer<T>(y);
+          const py::gil_scoped_release release;
+          recurrent_forward(packed, args);
+        },
+        py::arg("packed"), py::arg("x"), py::arg("h"), py::arg("c"), py::arg("y"));
+  m.def(("recurrent_backward" + name).c_str(),
+        [](int cell, int activation, int gate_activation, bool mask_per_gate,
+           const py::dict& arrays, const py::object& kernel, const py::object& recurrent,
+           const py::object& bias, const py::object& peephole, const py::object& dy,
+           const py::object& dh_n, const py::object& dc_n, const py::dict& out) {
+          RecurrentBackward<T> args{};
+          args.seq = sequence_from<T>(arrays);
+          args.weights = weights_from<T>(kernel, recurrent, bias, peephole);
+          args.dy = pointer<const T>(dy);
+          args.dh_n = pointer<const T>(dh_n);
+          args.dc_n = pointer<const T>(dc_n);
+          args.dx = pointer<T>(out["x"]);
+          args.dkernel = pointer<T>(out["kernel"]);
+          args.drecurrent = pointer<T>(out["recurrent_kernel"]);
+          args.dbias = pointer<T>(out["bias"]);
+          args.dpeephole = pointer<T>(out["peephole"]);
+          args.dh0 = pointer<T>(out["h0"]);
+          args.dc0 = pointer<T>(out["c0"]);
+          const RecurrentConfig config{
+              static_cast<CellKind>(cell),
+              static_cast<int>(py::reinterpret_borrow<py::array>(kernel).shape(0)),
+              static_cast<int>(py::reinterpret_borrow<py::array>(recurrent).shape(0)),
+              static_cast<Activation>(activation),
+              static_cast<Activation>(gate_activation),
+              mask_per_gate};
+          const py::gil_scoped_release release;
+          recurrent_backward(config, args);
+        },
+        py::kw_only(), py::arg("cell"), py::arg("activation"), py::arg("gate_activation"),
+        py::arg("mask_per_gate"), py::arg("arrays"), py::arg("kernel"), py::arg("recurrent"),
+        py::arg("bias"), py::arg("peephole"), py::arg("dy"), py::arg("dh_n"), py::arg("dc_n"),
+        py::arg("out"));
+}
+
+}  // namespace
+
+void bind_recurrent(py::module_& m) {
+  bind_type<float>(m, "PackedRecurrentFloat", "_float");
+  bind_type<double>(m, "PackedRecurrentDouble", "_double");
+  py::dict cells;
+  const std::pair<const char*, CellKind> kinds[] = {{"rnn", CellKind::kRnn},
+                                                    {"gru", CellKind::kGru},
+                                                    {"lstm", CellKind::kLstm},
+                                                    {"gru_reset_before", CellKind::kGruResetBefore}};
+  for (const auto& [name, kind] : kinds) {
+    cells[name] = py::make_tuple(static_cast<int>(kind), recurrent_blocks(kind),
+                                 recurrent_saved_units(kind));
+  }
+  m.attr("CELLS") = cells;
+}
+
+}  // namespace fastrnn::bindings

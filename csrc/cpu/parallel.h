@@ -1,0 +1,44 @@
+// A team of threads for the length of one call. Plain declarations only: files compiled for one
+// instruction set include this header.
+#pragma once
+
+namespace fastrnn {
+
+class Team {
+ public:
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  // Waits until every member has come here; what they wrote before is then seen by all.
+  void barrier() const;
+  // The part of [0, count) that is this member's, in whole multiples of `grain`.
+  void share(int count, int grain, int* begin, int* end) const {
+    const long blocks = (count + grain - 1) / grain;
+    const long first = blocks * rank_ / size_;
+    const long last = blocks * (rank_ + 1) / size_;
+    *begin = static_cast<int>(first * grain < count ? first * grain : count);
+    *end = static_cast<int>(last * grain < count ? last * grain : count);
+  }
+
+ private:
+  friend class Pool;
+  friend void run_team(int, void (*)(const Team&, void*), void*);
+  Team(int rank, int size, void* state) : rank_(rank), size_(size), state_(state) {}
+  int rank_;
+  int size_;
+  void* state_;
+};
+
+// Runs body(team, context) on `threads` threads, the caller among them, and returns when all have
+// ended. Denormal numbers are flushed to zero inside, the caller's mode is restored. When the
+// workers serve another caller, the team is the caller alone: results do not depend on its size.
+void run_team(int threads, void (*body)(const Team&, void*), void* context);
+
+template <class Body>
+void run_team(int threads, Body& body) {
+  run_team(threads, [](const Team& team, void* b) { (*static_cast<Body*>(b))(team); }, &body);
+}
+
+int num_threads();
+void set_num_threads(int threads);
+
+}  // namespace fastrnn

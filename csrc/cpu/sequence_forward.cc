@@ -1,0 +1,283 @@
+// The time loop, forward.
+#include "cpu/sequence.h"
+#include "cpu/tables.h"
+
+FASTRNN_ISA_BEGIN
+namespace {
+
+template <class T, class Cell>
+class ForwardRun {
+ public:
+  ForwardRun(const PackedRecurrent<T>& packed, const RecurrentForward<T>& args)
+      : args_(args), seq_(args.seq), step_(packed, args.seq) {
+    // With a handful of rows a step's tiles are thin; the input's part then goes through full
+    // tiles, for the rows of many steps at once, while they are in cache.
+    chunk_ = seq_.batch <= kThinBatch && seq_.steps > 1 ? kChunkRows / seq_.batch : 0;
+    if (chunk_ > seq_.steps) chunk_ = seq_.steps;
+  }
+
+  size_t scratch_size(int team) {
+    Layout measure;
+    lay_out(measure, team);
+    return measure.size();
+  }
+
+  void use(char* memory, int team) {
+    Layout layout(memory);
+    lay_out(layout, team);
+  }
+
+  void operator()(const Team& team) const {
+    const int hidden = step_.geo.hidden;
+    const Division part = divide(team, seq_.batch, hidden, step_.geo.panels.width(),
+                                 step_.geo.packed_size() * sizeof(T));
+    Member me = first_;
+    me.shift(team.rank() * member_size_);
+    const int p0 = part.units.begin / step_.geo.panels.width();
+    const int p1 = (part.units.end + step_.geo.panels.width() - 1) / step_.geo.panels.width();
+
+    for (int n = part.rows.begin; n < part.rows.end; ++n) {
+      me.state_h[n] = seq_.h0 + static_cast<size_t>(n) * hidden;
+      if (Cell::kHasMemory) me.state_c[n] = seq_.c0 + static_cast<size_t>(n) * hidden;
+      me.output[n] = nullptr;
+      if (seq_.previous) me.last[n] = -1;
+    }
+    for (int s = 0; s < seq_.steps; ++s) {
+      if (chunk_ && s % chunk_ == 0) project_chunk(s, part, p0, p1, me);
+      StepRows<T> rows = gather(s, part, team.rank(), me);
+      step_.run(p0, p1, rows, me.masked);
+      if (part.by_units) team.barrier();
+    }
+    for (int n = part.rows.begin; n < part.rows.end; ++n) {
+      const size_t row = static_cast<size_t>(n) * hidden;
+      if (args_.h_n + row != me.state_h[n]) copy(args_.h_n + row, me.state_h[n], part.units);
+      if (Cell::kHasMemory && args_.c_n + row != me.state_c[n]) {
+        copy(args_.c_n + row, me.state_c[n], part.units);
+      }
+    }
+  }
+
+ private:
+  static constexpr int kThinBatch = 4;
+  static constexpr int kChunkRows = 96;
+
+  // One thread's own memory.
+  struct Member {
+    const T** state_h;   // where each row's state lies now
+    const T** state_c;
+    const T** output;    // its last output, null before the first
+    int32_t* last;       // the step of that state, -1 = h0
+    const T** x;
+    const T** h;
+    const T** x_mask;
+    const T** h_mask;
+    const T** sums;
+    T** saved;
+    ForwardRow<T>* cell;
+    T* projected;
+    T* masked;
+
+    void shift(size_t bytes) {
+      move(state_h, bytes), move(state_c, bytes), move(output, bytes), move(last, bytes);
+      move(x, bytes), move(h, bytes), move(x_mask, bytes), move(h_mask, bytes);
+      move(sums, bytes), move(saved, bytes), move(cell, bytes);
+      move(projected, bytes), move(masked, bytes);
+    }
+    template <class P>
+    static void move(P*& p, size_t bytes) {
+      p = reinterpret_cast<P*>(reinterpret_cast<char*>(p) + bytes);
+    }
+  };
+
+  void lay_out(Layout& layout, int team) {
+    const size_t n = seq_.batch;
+    const size_t rows = chunk_ ? static_cast<size_t>(chunk_) * n : n;
+    for (int i = 0; i < team; ++i) {
+      const size_t before = layout.size();
+      Member m;
+      m.state_h = layout.template take<const T*>(n);
+      m.state_c = layout.template take<const T*>(n);
+      m.output = layout.template take<const T*>(n);
+      m.last = layout.template take<int32_t>(n);
+      m.x = layout.template take<const T*>(rows);
+      m.h = layout.template take<const T*>(n);
+      m.x_mask = layout.template take<const T*>(rows);
+      m.h_mask = layout.template take<const T*>(n);
+      m.sums = layout.template take<const T*>(n);
+      m.saved = layout.template take<T*>(n);
+      m.cell = layout.template take<ForwardRow<T>>(n);
+      m.projected = layout.template take<T>(chunk_ ? rows * row_lanes() : 0);
+      m.masked = layout.template take<T>(seq_.x_mask || seq_.h_mask ? step_.mask_scratch() : 0);
+      if (i == 0) {
+        first_ = m;
+        member_size_ = layout.size() - before;
+      }
+    }
+    c_ = layout.template take<T>(Cell::kHasMemory && !seq_.c_all ? n * step_.geo.hidden : 0);
+  }
+
+  size_t row_lanes() const {
+    return static_cast<size_t>(step_.geo.panels.count()) * kPanelLanes<T>;
+  }
+
+  int time(int s) const { return seq_.reverse ? seq_.steps - 1 - s : s; }
+
+  void project_chunk(int s, const Division& part, int p0, int p1, Member& me) const {
+    const int steps = s + chunk_ < seq_.steps ? chunk_ : seq_.steps - s;
+    StepRows<T> rows{};
+    rows.x = me.x;
+    rows.x_mask = seq_.x_mask ? me.x_mask : nullptr;
+    rows.count = steps * (part.rows.end - part.rows.begin);
+    for (int i = 0, r = 0; i < steps; ++i) {
+      for (int n = part.rows.begin; n < part.rows.end; ++n, ++r) {
+        me.x[r] = seq_.x + n * seq_.x_batch + time(s + i) * seq_.x_step;
+        if (seq_.x_mask) me.x_mask[r] = seq_.x_mask + n * seq_.x_mask_batch;
+      }
+    }
+    step_.project(p0, p1, rows, me.projected, row_lanes(), me.masked);
+  }
+
+  // The rows that this step computes, and the bookkeeping of those that it does not.
+  StepRows<T> gather(int s, const Division& part, int rank, Member& me) const {
+    const int hidden = step_.geo.hidden;
+    const int t = time(s);
+    const bool keeps_book = seq_.previous && (!part.by_units || rank == 0);
+    int count = 0;
+    for (int n = part.rows.begin; n < part.rows.end; ++n) {
+      const size_t at = static_cast<size_t>(n) * seq_.steps + t;
+      const size_t row = static_cast<size_t>(n) * hidden;
+      if (seq_.reset && seq_.reset[at]) {
+        me.state_h[n] = seq_.h0 + row;
+        if (Cell::kHasMemory) me.state_c[n] = seq_.c0 + row;
+        if (seq_.previous) me.last[n] = -1;
+      }
+      if (keeps_book) seq_.previous[at] = me.last[n];
+      T* y = seq_.y + at * hidden;
+      if (seq_.mask && !seq_.mask[at]) {
+        if (me.output[n]) {
+          copy(y, me.output[n], part.units);
+        } else {
+          clear(y, part.units);
+        }
+        continue;
+      }
+      const size_t kept = static_cast<size_t>(t) * seq_.batch + n;
+      T* c = nullptr;
+      if (Cell::kHasMemory) c = seq_.c_all ? seq_.c_all + kept * hidden : c_ + row;
+      if (chunk_) {
+        me.sums[count] = me.projected + row_lanes() * ((s % chunk_) * (part.rows.end - part.rows.begin) + n - part.rows.begin);
+      } else {
+        me.x[count] = seq_.x + n * seq_.x_batch + t * seq_.x_step;
+        if (seq_.x_mask) me.x_mask[count] = seq_.x_mask + n * seq_.x_mask_batch;
+      }
+      me.h[count] = me.state_h[n];
+      if (seq_.h_mask) me.h_mask[count] = seq_.h_mask + n * seq_.h_mask_batch;
+      me.cell[count] = {me.state_h[n], Cell::kHasMemory ? me.state_c[n] : nullptr, y, c,
+                        zoneout_row(seq_.zoneout_h, seq_.zoneout_h_batch, seq_.zoneout_h_step, n, t),
+                        zoneout_row(seq_.zoneout_c, seq_.zoneout_c_batch, seq_.zoneout_c_step, n, t)};
+      if (seq_.saved) me.saved[count] = seq_.saved + kept * hidden * Cell::kSaved;
+      me.state_h[n] = y;
+      if (Cell::kHasMemory) me.state_c[n] = c;
+      me.output[n] = y;
+      if (seq_.previous) me.last[n] = t;
+      ++count;
+    }
+    return {count, chunk_ ? nullptr : me.x, me.h, chunk_ ? me.sums : nullptr, me.cell,
+            seq_.saved ? me.saved : nullptr, seq_.x_mask && !chunk_ ? me.x_mask : nullptr,
+            seq_.h_mask ? me.h_mask : nullptr};
+  }
+
+  const RecurrentForward<T>& args_;
+  const RecurrentSequence<T>& seq_;
+  Step<T, Cell> step_;
+  int chunk_;              // steps whose input part is computed ahead; 0: inside the tiles
+  Member first_{};         // the first thread's; the others' lie member_size_ apart
+  size_t member_size_ = 0;
+  T* c_ = nullptr;         // inference's memory, updated in place
+};
+
+template <class T, class Cell>
+void forward(const PackedRecurrent<T>& packed, const RecurrentForward<T>& args) {
+  ForwardRun<T, Cell> run(packed, args);
+  const double work = 2.0 * args.seq.batch * args.seq.steps * (packed.config.input + packed.config.hidden) *
+                      packed.config.hidden * Cell::kBlocks;
+  const int threads = team_for(work);
+  const Buffer memory(run.scratch_size(threads));
+  run.use(memory.bytes(), threads);
+  run_team(threads, run);
+}
+
+template <class T, class Cell>
+void pack(const RecurrentConfig& config, const RecurrentWeights<T>& weights,
+          PackedRecurrent<T>* out) {
+  const Geometry<T, Cell> geo(config);
+  const int hidden = config.hidden;
+  const size_t bias_size = static_cast<size_t>(geo.panels.count()) * kPanelLanes<T>;
+  const auto lay_out = [&](Layout layout) {
+    out->panels = layout.template take<T>(geo.packed_size());
+    out->bias = layout.template take<T>(bias_size);
+    out->peephole = weights.peephole ? layout.template take<T>(3 * static_cast<size_t>(hidden)) : nullptr;
+    return layout.size();
+  };
+  out->config = config;
+  out->memory = Buffer(lay_out(Layout()));
+  lay_out(Layout(out->memory.bytes()));
+  if (weights.peephole) {
+    __builtin_memcpy(out->peephole, weights.peephole, sizeof(T) * 3 * hidden);
+  }
+  int input_column[Cell::kGates], state_column[Cell::kGates];
+  for (int g = 0; g < Cell::kGates; ++g) {
+    input_column[g] = Cell::kInputBlock[g] * hidden;
+    state_column[g] = Cell::kStateBlock[g] * hidden;
+  }
+  // The GRU's bias has a row for each product where its columns are kept apart; where both feed a
+  // column they add up.
+  const bool two_rows = Cell::kStateFirst > 0;
+  const ptrdiff_t row = static_cast<ptrdiff_t>(Cell::kBlocks) * hidden;
+  auto body = [&](const Team& team) {
+    int begin, end;
+    team.share(geo.panels.count(), 1, &begin, &end);
+    for (int p = begin; p < end; ++p) {
+      const Panel panel = geo.panels[p];
+      const bool aligned = geo.aligned(panel);
+      const int unit_vecs = geo.panels.width() / kLanes<T>;
+      T* to = out->panels + geo.panel_offset(p);
+      pack_panel(weights.kernel, row, config.input, panel, Cell::kGates, input_column,
+                 aligned ? Cell::kInputFirst * unit_vecs : 0, geo.input_vecs(panel), to);
+      to += static_cast<size_t>(config.input) * geo.input_vecs(panel) * kLanes<T>;
+      pack_panel(weights.recurrent, row, hidden, panel, Cell::kGates, state_column,
+                 aligned ? Cell::kStateFirst * unit_vecs : 0, geo.state_vecs(panel), to);
+      T* bias = out->bias + p * kPanelLanes<T>;
+      for (int lane = 0; lane < kPanelLanes<T>; ++lane) bias[lane] = T(0);
+      if (!weights.bias) continue;
+      for (int g = 0; g < Cell::kGates; ++g) {
+        for (int j = 0; j < panel.units; ++j) {
+          T sum = T(0);
+          if (input_column[g] >= 0) sum += weights.bias[input_column[g] + panel.unit0 + j];
+          if (two_rows && state_column[g] >= 0) {
+            sum += weights.bias[row + state_column[g] + panel.unit0 + j];
+          }
+          bias[g * panel.stride + j] = sum;
+        }
+      }
+    }
+  };
+  run_team(team_for(2.0 * geo.packed_size()), body);
+}
+
+template <class Cell>
+constexpr ForwardTable kTable = {pack<float, Cell>, pack<double, Cell>, forward<float, Cell>,
+                                 forward<double, Cell>};
+
+}  // namespace
+
+const ForwardTable* forward_table(CellKind cell) {
+  switch (cell) {
+    case CellKind::kRnn: return &kTable<RnnCell>;
+    case CellKind::kGru: return &kTable<GruCell>;
+    case CellKind::kLstm: return &kTable<LstmCell>;
+    default: return nullptr;
+  }
+}
+
+FASTRNN_ISA_END

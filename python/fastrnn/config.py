@@ -1,0 +1,64 @@
+"""Threads and the build: what runs, and on how many cores."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import numpy as np
+
+from fastrnn import _core
+
+__all__ = ["get_num_threads", "set_num_threads", "show_config"]
+
+
+def get_num_threads() -> int:
+    """Threads that a call may use: OMP_NUM_THREADS, else the cores this process may run on."""
+    return int(_core.num_threads())
+
+
+def set_num_threads(threads: int) -> None:
+    """Sets how many threads a call may use.
+
+    Results are bitwise the same for any number.
+
+    Parameters
+    ----------
+    threads : int
+        At least 1, at most 1024.
+    """
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
+        raise TypeError(f"set_num_threads: threads must be an integer, got {type(threads).__name__}")
+    if not 1 <= threads <= 1024:
+        raise ValueError(f"set_num_threads: threads must lie in 1..1024, got {threads}")
+    _core.set_num_threads(int(threads))
+
+
+def show_config() -> dict[str, Any]:
+    """What this build is and what it runs on.
+
+    Returns
+    -------
+    dict
+        ``version``, ``isa`` (the instruction set in use), ``available_isas``, ``threads``,
+        ``compiler``, ``python``, ``numpy``, ``machine``.
+
+    Examples
+    --------
+    >>> import fastrnn
+    >>> config = fastrnn.show_config()
+    >>> config["isa"] in config["available_isas"]
+    True
+    """
+    from fastrnn import __version__
+
+    return {
+        "version": __version__,
+        "isa": _core.ISA,
+        "available_isas": _core.AVAILABLE_ISAS,
+        "threads": get_num_threads(),
+        "compiler": _core.COMPILER,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+    }

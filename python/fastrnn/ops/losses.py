@@ -1,0 +1,119 @@
+"""Losses on logits, each with its gradient in the same pass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastrnn.ops import _arrays
+from fastrnn.ops._arrays import Array
+from fastrnn.ops._elementwise import core, floats
+
+__all__ = ["sigmoid_cross_entropy", "softmax_cross_entropy"]
+
+
+def softmax_cross_entropy(logits: object, labels: object) -> tuple[Array, Array]:
+    """Cross-entropy between labels and the softmax of each row of logits.
+
+    Parameters
+    ----------
+    logits : array (rows, C)
+        float32 or float64.
+    labels : array (rows,) or (rows, C)
+        Integers from 0 to C - 1, or probabilities p that sum to 1 (one-hot rows among them).
+
+    Returns
+    -------
+    loss : array (rows,)
+        ``-log(softmax(logits)[label])``, or ``-sum(p * log(softmax(logits)))``.
+    dlogits : array (rows, C)
+        Its gradient, ``softmax(logits) - p``; not divided by the number of rows.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree or a label lies outside of its range.
+    TypeError
+        If labels of one axis are no integers, or dtypes differ.
+
+    Notes
+    -----
+    Logits of any size give finite losses: the largest of each row is subtracted first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import ops
+    >>> loss, dlogits = ops.softmax_cross_entropy(np.zeros((1, 4)), [2])
+    >>> loss.round(4).tolist(), dlogits.tolist()
+    ([1.3863], [[0.25, 0.25, -0.75, 0.25]])
+    """
+    op = "softmax_cross_entropy"
+    z = floats(op, "logits", logits)
+    if z.ndim != 2 or z.shape[1] == 0:
+        raise ValueError(f"{op}: logits must be (rows, C) with C >= 1, got {z.shape}")
+    rows, classes = z.shape
+    targets = _arrays.to_array(op, "labels", labels)
+    if targets.ndim == 1:
+        name, targets = "label_cross_entropy", _label_numbers(op, targets, rows, classes)
+    else:
+        name = "softmax_cross_entropy"
+        targets = _arrays.shaped(
+            op, "labels", labels, z.dtype, z.shape, f"(rows,) = ({rows},) or (rows, C)"
+        )
+    loss, dlogits = np.empty(rows, z.dtype), np.empty(z.shape, z.dtype)
+    core(name, z.dtype)(z, targets, loss, dlogits)
+    return loss, dlogits
+
+
+def _label_numbers(op: str, labels: Array, rows: int, classes: int) -> Array:
+    if labels.dtype.kind not in "iub":
+        raise TypeError(f"{op}: labels of one axis must be integers, got {labels.dtype}")
+    if labels.shape != (rows,):
+        raise ValueError(f"{op}: labels must be (rows,) = ({rows},), got {labels.shape}")
+    if rows and (labels.min() < 0 or labels.max() >= classes):
+        wrong = labels[(labels < 0) | (labels >= classes)][0]
+        raise ValueError(f"{op}: labels must lie in 0..C-1 = 0..{classes - 1}, got {wrong}")
+    return _arrays.contiguous(labels, np.dtype(np.int64))
+
+
+def sigmoid_cross_entropy(logits: object, targets: object) -> tuple[Array, Array]:
+    """Cross-entropy between targets and the sigmoid of each logit.
+
+    Parameters
+    ----------
+    logits : array of any shape
+        float32 or float64.
+    targets : array of the same shape
+        Probabilities p in [0, 1].
+
+    Returns
+    -------
+    loss : array of that shape
+        ``-p * log(s) - (1 - p) * log(1 - s)`` with s = sigmoid(logits).
+    dlogits : array of that shape
+        Its gradient, ``s - p``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    TypeError
+        If the dtypes differ.
+
+    Notes
+    -----
+    Computed as softplus(logits) - p * logits, without overflow.
+
+    Examples
+    --------
+    >>> from fastrnn import ops
+    >>> loss, dlogits = ops.sigmoid_cross_entropy([0.0], [1.0])
+    >>> loss.round(4).tolist(), dlogits.tolist()
+    ([0.6931], [-0.5])
+    """
+    op = "sigmoid_cross_entropy"
+    z = floats(op, "logits", logits)
+    p = _arrays.shaped(op, "targets", targets, z.dtype, z.shape, "of the shape of logits")
+    loss, dlogits = np.empty(z.shape, z.dtype), np.empty(z.shape, z.dtype)
+    core(op, z.dtype)(z, p, loss, dlogits)
+    return loss, dlogits

@@ -288,7 +288,7 @@ def main() -> None:
     harness.use_threads(args.threads)
     if not args.peers_only and not available("fastrnn"):
         raise SystemExit("bench_recurrent: fastrnn is not installed (or give --peers-only)")
-    started = time.perf_counter()
+    started, load = time.perf_counter(), machine.OtherLoad()
     description = machine.describe(args.threads)
     print(machine.headline(description))
     effort = Effort(rounds=5, block=0.01) if args.quick else Effort()
@@ -305,10 +305,14 @@ def main() -> None:
     summary = targets.summarize(bench.rows)
     print("\nGeometric means of the speed-up (step: over ONNX Runtime; else over the better peer)")
     print(_summary_table(summary))
+    others = load.share()
+    if others is not None:
+        print(f"\nOther processes used {others:.1%} of the machine meanwhile.")
     if args.json:
         document = {
             "machine": description,
             "gemm_gflops": bench.limit_rates(),
+            "other_load": others,
             "seconds": time.perf_counter() - started,
             "rows": bench.rows,
             "summary": summary,

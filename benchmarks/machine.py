@@ -10,6 +10,7 @@ import io
 import os
 import platform
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,39 @@ def headline(description: dict[str, Any]) -> str:
         f"{description['cpu']}, {description['cores']} cores, {' '.join(description['isa'])}; "
         f"{description['threads']} threads\nPython {description['python']}, {versions}"
     )
+
+
+def _busy_seconds() -> float | None:
+    """CPU time that the whole machine has spent so far, or None where it does not tell."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        ticks = os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, AttributeError):
+        return None
+    user, nice, system, _, _, irq, softirq, steal = (int(field) for field in fields[:8])
+    return (user + nice + system + irq + softirq + steal) / ticks
+
+
+def _own_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+class OtherLoad:
+    """Share of the machine that other processes have used since this object was made."""
+
+    def __init__(self) -> None:
+        self._wall = time.perf_counter()
+        self._busy, self._own = _busy_seconds(), _own_seconds()
+
+    def share(self) -> float | None:
+        """From 0 to 1 of all cores; None where the system does not tell."""
+        busy = _busy_seconds()
+        if busy is None or self._busy is None:
+            return None
+        others = (busy - self._busy) - (_own_seconds() - self._own)
+        wall = (time.perf_counter() - self._wall) * (os.cpu_count() or 1)
+        return min(1.0, max(0.0, others / wall))
 
 
 def gemm_calls(threads: int, *, size: int = GEMM_SIZE) -> dict[str, Callable[[], Any]]:

@@ -50,7 +50,7 @@ def softplus(x: ArrayLike) -> NDArray[Any]:
 
 
 def softsign(x: ArrayLike) -> NDArray[Any]:
-    """x / (1 + abs(x))."""
+    """Return x / (1 + abs(x))."""
     return ops.activation(x, "softsign")
 
 
@@ -60,7 +60,7 @@ def squareplus(x: ArrayLike) -> NDArray[Any]:
 
 
 def soft_shrink(x: ArrayLike) -> NDArray[Any]:
-    """x moved towards 0 by 0.5, 0 where it gets there."""
+    """Move x towards 0 by 0.5, and stop there."""
     return ops.activation(x, "soft_shrink")
 
 
@@ -70,7 +70,7 @@ def hard_shrink(x: ArrayLike) -> NDArray[Any]:
 
 
 def tanh_shrink(x: ArrayLike) -> NDArray[Any]:
-    """x - tanh(x)."""
+    """Return x - tanh(x)."""
     return ops.activation(x, "tanh_shrink")
 
 
@@ -85,17 +85,17 @@ def sparse_sigmoid(x: ArrayLike) -> NDArray[Any]:
 
 
 def silu(x: ArrayLike) -> NDArray[Any]:
-    """x sigmoid(x), also called swish."""
+    """Return x sigmoid(x), also called swish."""
     return ops.activation(x, "silu")
 
 
 def hard_silu(x: ArrayLike) -> NDArray[Any]:
-    """x hard_sigmoid(x), also called hard_swish."""
+    """Return x hard_sigmoid(x), also called hard_swish."""
     return ops.activation(x, "hard_silu")
 
 
 def gelu(x: ArrayLike) -> NDArray[Any]:
-    """x times the normal distribution's probability below x."""
+    """Multiply x by the normal distribution's probability below x."""
     return ops.activation(x, "gelu")
 
 
@@ -105,7 +105,7 @@ def glu(x: ArrayLike) -> NDArray[Any]:
 
 
 def mish(x: ArrayLike) -> NDArray[Any]:
-    """x tanh(softplus(x))."""
+    """Return x tanh(softplus(x))."""
     return ops.activation(x, "mish")
 
 
@@ -125,7 +125,7 @@ def sigmoid(x: ArrayLike) -> NDArray[Any]:
 
 
 def hard_sigmoid(x: ArrayLike) -> NDArray[Any]:
-    """x / 6 + 0.5, clipped to 0 and 1."""
+    """Return x / 6 + 0.5, clipped to 0 and 1."""
     return ops.activation(x, "hard_sigmoid")
 
 
@@ -140,7 +140,7 @@ def exponential(x: ArrayLike) -> NDArray[Any]:
 
 
 def linear(x: ArrayLike) -> NDArray[Any]:
-    """x itself."""
+    """Return x."""
     return ops.activation(x, "linear")
 
 
@@ -237,8 +237,9 @@ def resolve(identifier: Any) -> ActivationLike:
         return name
     if not callable(identifier):
         raise TypeError(f"activation must be a name or a callable, got {type(identifier).__name__}")
-    if _BY_NAME.get(getattr(identifier, "__name__", "")) is identifier:
-        return str(identifier.__name__)
+    name = str(getattr(identifier, "__name__", ""))
+    if _BY_NAME.get(name) is identifier:
+        return name
     function: Callable[..., Any] = identifier
     return function
 

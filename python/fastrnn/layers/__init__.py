@@ -60,10 +60,21 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
 
 __all__ = [
-    *(cls.__name__ for cls in _CLASSES),
+    "GRU",
+    "LSTM",
+    "Activation",
+    "Bidirectional",
+    "Dense",
+    "Dropout",
+    "Flatten",
     "Input",
+    "InputLayer",
     "Layer",
+    "Masking",
     "Recurrent",
+    "Reshape",
+    "SimpleRNN",
+    "TimeDistributed",
     "Variable",
     "deserialize",
 ]

@@ -66,7 +66,7 @@ class InputLayer(Layer):
         }
 
 
-def Input(  # noqa: N802 - Keras' name
+def Input(
     shape: Sequence[int | None] | int | None = None,
     batch_size: int | None = None,
     dtype: Any = None,

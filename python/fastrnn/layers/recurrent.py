@@ -201,7 +201,7 @@ class Recurrent(Layer):
                 final[0] = dy if final[0] is None else final[0] + dy
                 dy = None
         grads = self._op_backward(
-            self.saved[0], dy, *final, need_dx=self.need_dx, out=self._gradient_views()
+            cache, dy, *final, need_dx=self.need_dx, out=self._gradient_views()
         )
         for variable in self._variables:
             if variable.grad is None:

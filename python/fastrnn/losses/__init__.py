@@ -81,8 +81,16 @@ def get(identifier: Any) -> Loss:
 
 
 __all__ = [
-    *(cls.__name__ for cls in _CLASSES),
-    *(function.__name__ for function in _FUNCTIONS),
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
     "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
     "get",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "sparse_categorical_crossentropy",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from fastrnn.metrics.accuracy import (
@@ -45,14 +44,6 @@ _CLASSES: tuple[type[Metric], ...] = (
     SparseTopKCategoricalAccuracy,
     Sum,
     TopKCategoricalAccuracy,
-)
-_FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    accuracy,
-    binary_accuracy,
-    categorical_accuracy,
-    sparse_categorical_accuracy,
-    sparse_top_k_categorical_accuracy,
-    top_k_categorical_accuracy,
 )
 _TABLE: dict[str, Any] = {
     name: cls for cls in _CLASSES for name in (cls.__name__, naming.to_snake_case(cls.__name__))
@@ -111,9 +102,27 @@ def get(identifier: Any) -> Metric:
 
 
 __all__ = [
-    *(cls.__name__ for cls in _CLASSES),
-    *(function.__name__ for function in _FUNCTIONS),
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "Mean",
+    "MeanAbsoluteError",
     "MeanMetricWrapper",
+    "MeanSquaredError",
     "Metric",
+    "RootMeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "accuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
     "get",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
 ]

@@ -19,7 +19,7 @@ class _LossMetric(Mean):
         super().__init__(name, dtype)
         self._loss = loss
 
-    def update_state(
+    def update_state(  # type: ignore[override]
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
         prediction = np.asarray(y_pred)

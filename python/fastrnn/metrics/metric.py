@@ -145,7 +145,7 @@ class MeanMetricWrapper(Mean):
         self._fn = fn
         self._kwargs = kwargs
 
-    def update_state(
+    def update_state(  # type: ignore[override]
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
         values = np.asarray(self._fn(np.asarray(y_true), np.asarray(y_pred), **self._kwargs))

@@ -72,7 +72,7 @@ class Sequential(Model):
         ValueError
             If it does not fit the layer before it, or its name is taken.
         """
-        if not isinstance(layer, Layer):
+        if not isinstance(layer, Layer):  # type: ignore[unreachable]
             hint = "; make an instance of it" if isinstance(layer, type) else ""
             raise TypeError(f"{self.name}: add() takes layers, got {layer!r}{hint}")
         if isinstance(layer, InputLayer):
@@ -121,12 +121,13 @@ class Sequential(Model):
         try:
             layer.ensure_built(self._output_shape)
         except ValueError as error:
-            before = self._layers[-1] if self._layers else None
-            if len(self._output_shape) == 2 and getattr(before, "return_sequences", None) is False:
-                assert before is not None
-                hint = f"give {before.name} return_sequences=True"
-                raise ValueError(f"{error}: {hint}") from None
-            raise
+            last = self._layers[-1] if self._layers else None
+            if last is None or len(self._output_shape) != 2:
+                raise
+            if getattr(last, "return_sequences", None) is not False:
+                raise
+            hint = f"give {last.name} return_sequences=True"
+            raise ValueError(f"{error}: {hint}") from None
         self._output_shape = layer.compute_output_shape(self._output_shape)
 
     def build(self, input_shape: Any = None) -> None:
@@ -218,7 +219,7 @@ class Sequential(Model):
         self._backward_layers = order[::-1]
 
     @property
-    def need_dx(self) -> bool:  # type: ignore[override]
+    def need_dx(self) -> bool:
         """Whether `backward` must return the input's gradient."""
         return self._needs_dx
 

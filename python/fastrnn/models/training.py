@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastrnn.callbacks import Callback, CallbackList, History
-from fastrnn.models.batches import (
-    ArrayBatches,
-    class_weights_of,
-    numeric_array,
-    split_off_validation,
-)
+from fastrnn.models.batches import ArrayBatches, split_off_validation
+from fastrnn.models.trainable import Trainable
 from fastrnn.utils.random import generator
-
-if TYPE_CHECKING:
-    from fastrnn.models.model import Model
-
-    _Base = Model
-else:
-    _Base = object
 
 _DEFAULT_BATCH = 32
 
 
-class Training(_Base):
-    """What a model can do with data sets; `Model` has the single steps."""
+class Training(Trainable):
+    """What a model can do with whole data sets."""
 
     def fit(
         self,
@@ -98,6 +87,8 @@ class Training(_Base):
         arrays = self._training_arrays("fit", x, y, sample_weight, class_weight)
         if validation_split and validation_data is None:
             arrays, held_back = split_off_validation(self.name, arrays, validation_split)
+            if class_weight is not None:
+                held_back[2] = None  # classes are weighted in training alone
         elif validation_data is not None:
             held_back = self._validation_arrays(validation_data)
         else:
@@ -107,7 +98,8 @@ class Training(_Base):
         validation = None
         if held_back is not None:
             validation = self._batches(held_back, validation_batch_size or batch_size)
-        assert self.optimizer is not None and self.objective is not None
+        assert self.optimizer is not None
+        assert self.objective is not None
         endless = batches.endless() if steps_per_epoch else None
         steps = steps_per_epoch or batches.steps
         verbose = 1 if verbose == "auto" else int(verbose)
@@ -267,9 +259,10 @@ class Training(_Base):
         Returns
         -------
         float, list of float or dict
-            As `evaluate`; running means since the last `reset_metrics`, as Keras 3 has them.
+            As `evaluate`, of this batch alone, before the update.
         """
         arrays = self._training_arrays("train_on_batch", x, y, sample_weight, class_weight)
+        self.reset_metrics()
         self._train_step(*self._one_batch(arrays))
         return self._returned(return_dict)
 
@@ -278,6 +271,7 @@ class Training(_Base):
     ) -> Any:
         """Loss and metrics of one batch; arguments and result as in `train_on_batch`."""
         arrays = self._training_arrays("test_on_batch", x, y, sample_weight, None)
+        self.reset_metrics()
         self._test_step(*self._one_batch(arrays))
         return self._returned(return_dict)
 
@@ -306,77 +300,7 @@ class Training(_Base):
         values = list(results.values())
         return values[0] if len(values) == 1 else values
 
-    # Data ------------------------------------------------------------------------------
-
-    def _inputs(self, action: str, x: Any) -> Any:
-        """Inputs as an array of the model's input shape; builds the model at first sight."""
-        array = numeric_array(f"{self.name}.{action}", "x", x)
-        if not self.built:
-            self.build((None, *array.shape[1:]))
-        shape = self.input_shape
-        if array.ndim == len(shape) - 1 and shape[-1] == 1:
-            array = array[..., None]
-        fits = array.ndim == len(shape) and all(
-            wanted is None or wanted == size
-            for wanted, size in zip(shape[1:], array.shape[1:], strict=True)
-        )
-        if not fits:
-            wanted = ", ".join("any" if size is None else str(size) for size in shape[1:])
-            hint = ""
-            if array.ndim == len(shape) - 1:
-                hint = "; a single sample x needs a batch axis: x[None]"
-            raise ValueError(
-                f"{self.layers[0].name}: inputs must be of shape (N, {wanted}), "
-                f"got {array.shape}{hint}"
-            )
-        return array
-
-    def _training_arrays(
-        self, action: str, x: Any, y: Any, sample_weight: Any, class_weight: Any
-    ) -> list[Any]:
-        """Inputs, targets in the loss' form, and weights: all checked, with as many rows."""
-        owner = f"{self.name}.{action}"
-        if self.objective is None:
-            raise ValueError(f"{owner}: compile the model first, with a loss and an optimizer")
-        if y is None:
-            if isinstance(x, tuple) and len(x) in (2, 3):
-                x, y, *rest = x
-                sample_weight = rest[0] if rest else sample_weight
-            else:
-                raise ValueError(f"{owner}: needs targets y beside the inputs x")
-        inputs = self._inputs(action, x)
-        if isinstance(self.output_shape, list):
-            raise ValueError(
-                f"{owner}: a model with several outputs cannot be trained as Sequential; "
-                f"leave return_state and merge_mode=None off in {self.layers[-1].name}"
-            )
-        labels = numeric_array(owner, "y", y)
-        targets = self.objective.prepare(labels, self.output_shape, self.dtype)
-        weights = None
-        if class_weight is not None:
-            if sample_weight is not None:
-                raise ValueError(f"{owner}: give class_weight or sample_weight, not both")
-            weights = class_weights_of(owner, labels, class_weight)
-        elif sample_weight is not None:
-            weights = numeric_array(owner, "sample_weight", sample_weight)
-        for name, array in (("y", targets), ("sample_weight", weights)):
-            if array is not None and len(array) != len(inputs):
-                raise ValueError(
-                    f"{owner}: x has {len(inputs)} samples, but {name} has {len(array)}"
-                )
-        if not len(inputs):
-            raise ValueError(f"{owner}: x has no samples")
-        if action in ("fit", "train_on_batch"):
-            self._collect_parameters()
-        return [inputs, targets, weights]
-
-    def _validation_arrays(self, data: Any) -> list[Any]:
-        if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-            raise ValueError(
-                f"{self.name}.fit: validation_data must be (x, y) or (x, y, sample_weight)"
-            )
-        x, y, *rest = data
-        return self._training_arrays("evaluate", x, y, rest[0] if rest else None, None)
+    # Batches ---------------------------------------------------------------------------
 
     def _batch_types(self, arrays: list[Any]) -> list[Any]:
         return [self.dtype, arrays[1].dtype, None if arrays[2] is None else self.dtype]

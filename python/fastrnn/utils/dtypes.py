@@ -60,9 +60,9 @@ def float_dtype(value: Any = None) -> np.dtype[Any]:
         value = value.get("config", {}).get("name", value)
     value = getattr(value, "compute_dtype", value)
     try:
-        dtype = np.dtype(value)
+        dtype: np.dtype[Any] = np.dtype(value)
     except TypeError:
-        dtype = None
-    if dtype is None or dtype.name not in _FLOAT_TYPES:
+        dtype = np.dtype(object)
+    if dtype.name not in _FLOAT_TYPES:
         raise ValueError(f"dtype must be one of {', '.join(_FLOAT_TYPES)}, got {value!r}")
     return dtype

@@ -34,7 +34,7 @@ def set_random_seed(seed: int) -> None:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise TypeError(f"set_random_seed: seed must be an integer, got {type(seed).__name__}")
     random.seed(int(seed))
-    np.random.seed(int(seed))
+    np.random.seed(int(seed))  # noqa: NPY002 - the user's own code may draw from it
     _root = np.random.Generator(np.random.SFC64(int(seed)))
 
 

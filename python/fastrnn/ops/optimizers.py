@@ -49,9 +49,9 @@ def sgd_update(
     >>> import numpy as np
     >>> from fastrnn import ops
     >>> w = np.array([1.0, 2.0])
-    >>> ops.sgd_update(w, np.array([10.0, 10.0]), None, lr=0.1)
+    >>> ops.sgd_update(w, np.array([4.0, -4.0]), None, lr=0.25)
     >>> w.tolist()
-    [0.0, 1.0]
+    [0.0, 3.0]
     """
     op = "sgd_update"
     g = _check(op, params, grads, velocity=velocity)
@@ -170,7 +170,7 @@ def adam_update(
 def _check(op: str, params: Array, grads: Array, **state: Array | None) -> Array:
     """Refuses what can't be updated in place; returns the gradients, contiguous."""
     changed = {"params": params} | {n: a for n, a in state.items() if a is not None}
-    for name, array in ({"grads": grads} | changed).items():
+    for name, array in ({"params": params, "grads": grads} | changed).items():
         if not isinstance(array, np.ndarray):
             raise TypeError(f"{op}: {name} must be a NumPy array, got {type(array).__name__}")
         if array.dtype not in _arrays.FLOATS:

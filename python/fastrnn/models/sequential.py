@@ -62,7 +62,7 @@ class Sequential(Model):
         """The layers, without the input."""
         return list(self._layers)
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Any) -> None:
         """Append a layer; build it if the shape of its input is known.
 
         Raises
@@ -72,7 +72,7 @@ class Sequential(Model):
         ValueError
             If it does not fit the layer before it, or its name is taken.
         """
-        if not isinstance(layer, Layer):  # type: ignore[unreachable]
+        if not isinstance(layer, Layer):
             hint = "; make an instance of it" if isinstance(layer, type) else ""
             raise TypeError(f"{self.name}: add() takes layers, got {layer!r}{hint}")
         if isinstance(layer, InputLayer):

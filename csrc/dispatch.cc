@@ -76,7 +76,13 @@ int recurrent_blocks(CellKind cell) {
   }
 }
 
-int recurrent_saved_units(CellKind cell) { return cell == CellKind::kRnn ? 1 : 4; }
+int recurrent_saved_units(CellKind cell) {
+  switch (cell) {
+    case CellKind::kRnn: return 1;
+    case CellKind::kGruResetBefore: return 3;
+    default: return 4;
+  }
+}
 
 template <class T>
 void pack_recurrent(const RecurrentConfig& config, const RecurrentWeights<T>& weights,

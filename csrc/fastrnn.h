@@ -46,9 +46,11 @@ template <class T>
 struct PackedRecurrent {
   RecurrentConfig config;
   Buffer memory;
-  T* panels;    // input's and state's columns, panel by panel (cpu/panels.h)
-  T* bias;      // one row of panels
-  T* peephole;  // (3, H) or null
+  T* panels;         // input's and state's columns, panel by panel (cpu/panels.h)
+  T* bias;           // one row of panels
+  T* second_panels;  // the same for the second stage of a step; gru_reset_before only
+  T* second_bias;
+  T* peephole;       // (3, H) or null
 };
 
 // The arrays that forward and backward share. No two of them may overlap.
@@ -78,7 +80,8 @@ struct RecurrentSequence {
   std::ptrdiff_t zoneout_c_batch;
   std::ptrdiff_t zoneout_c_step;
   // What forward leaves for backward; all null in inference.
-  T* saved;                  // (T, N, saved_per_unit * H) in the cell's own order; null: recompute
+  T* saved;                  // (T, N, saved_units * H): gates as the cell needs them again;
+                             // null: recompute
   T* c_all;                  // (T, N, H): c after each step; lstm only
   std::int32_t* previous;    // (N, T): the step whose output each step started from, -1 = h0;
                              // null where there is neither mask nor reset

@@ -3,11 +3,15 @@
 // gradients of the sums leave the same way.
 //
 // A cell (lstm.h, gru.h, rnn.h) provides
-//   kGates       columns a unit in the panels (cpu/panels.h)
-//   kSaved       values a unit that forward leaves for backward
+//   kGates       columns a unit in its panels (cpu/panels.h)
+//   kBlocks      blocks of `hidden` columns in Keras' weight layout
+//   kInputBlock, kStateBlock
+//                for each column its block of the input and the recurrent kernel, -1: none
 //   kInputFirst, kInputGates, kStateFirst, kStateGates
-//                which of the columns the input and the recurrent product feed
-//   kColumn      for each column, its block in Keras' weight layout: recurrent and input kernel
+//                the run of columns that each product feeds
+//   kSaved       values a unit that forward leaves for backward, a row of `hidden` each
+//   kHasMemory   whether there is a c
+//   Second       the cell that ends the step where one product needs another's gates, or void
 //   forward, backward
 #pragma once
 
@@ -25,26 +29,28 @@ struct CellContext {
   int hidden;
 };
 
-// Row pointers, each at unit 0 of its row of `hidden` values.
+// Row pointers, each at unit 0 of its row of `hidden` values. Null where the cell has no use.
 template <class T>
 struct ForwardRow {
   const T* h_prev;
   const T* c_prev;
-  T* h;              // out; null when only `saved` is wanted (recompute)
-  T* c;              // out; may be c_prev
+  T* h;                // out; null when only `saved` is wanted (recompute)
+  T* c;                // out; may be c_prev
   const T* zoneout_h;  // null: none
   const T* zoneout_c;
+  T* saved;            // out, kSaved rows one after the other; or null
 };
 
 template <class T>
 struct BackwardRow {
   const T* h_prev;
   const T* c_prev;
-  const T* h;        // the step's output
-  T* dh;             // in: gradient of h; out: its part that reaches h_prev past the gates
-  T* dc;             // in: gradient of c; out: of c_prev
+  const T* h;      // the step's output
+  T* dh;           // in: gradient of h; out: its part that reaches h_prev past the products
+  T* dc;           // in: gradient of c; out: of c_prev
   const T* zoneout_h;
   const T* zoneout_c;
+  const T* saved;  // as forward left it; or null where h is all that is needed
 };
 
 // The part of a row that is at work: n units from `unit` on, fewer than a vector only at the end.
@@ -62,15 +68,12 @@ struct Units {
       store_n(row + unit, v, n);
     }
   }
-  // Gate g of values laid out gate after gate, `stride` apart, from `at` on.
-  FASTRNN_INLINE Vec<T> gate(const T* at, int g, int stride) const {
-    return kFull ? load(at + g * stride) : load_n(at + g * stride, n);
-  }
-  FASTRNN_INLINE void set_gate(T* at, int g, int stride, Vec<T> v) const {
+  // Columns lie `stride` apart. They may be read in whole vectors; what is behind is unused.
+  FASTRNN_INLINE void set_column(T* columns, int index, int stride, Vec<T> v) const {
     if constexpr (kFull) {
-      store(at + g * stride, v);
+      store(columns + index * stride, v);
     } else {
-      store_n(at + g * stride, v, n);
+      store_n(columns + index * stride, v, n);
     }
   }
 };

@@ -14,6 +14,7 @@ namespace {
 struct GruCell {
   static constexpr int kGates = 4;
   static constexpr int kSaved = 4;  // n, z, r, q
+  using Second = void;
   static constexpr bool kHasMemory = false;
   static constexpr int kInputFirst = 0, kInputGates = 3;
   static constexpr int kStateFirst = 1, kStateGates = 3;
@@ -23,18 +24,17 @@ struct GruCell {
 
   template <class T, bool kUsual, bool kFull>
   static FASTRNN_INLINE void forward(const CellContext<T>& cx, const Units<T, kFull>& u,
-                                     const T* sums, int stride, const ForwardRow<T>& row,
-                                     T* saved, int saved_stride) {
+                                     const T* sums, int stride, const ForwardRow<T>& row) {
     using A = Activations<T, kUsual>;
     const Vec<T> z = A::gate(cx, load(sums + stride));
     const Vec<T> r = A::gate(cx, load(sums + 2 * stride));
     const Vec<T> q = load(sums + 3 * stride);
     const Vec<T> n = A::state(cx, load(sums) + r * q);
-    if (saved) {
-      u.set_gate(saved, 0, saved_stride, n);
-      u.set_gate(saved, 1, saved_stride, z);
-      u.set_gate(saved, 2, saved_stride, r);
-      u.set_gate(saved, 3, saved_stride, q);
+    if (row.saved) {
+      u.put(row.saved, n);
+      u.put(row.saved + cx.hidden, z);
+      u.put(row.saved + 2 * cx.hidden, r);
+      u.put(row.saved + 3 * cx.hidden, q);
     }
     if (!row.h) return;
     const Vec<T> h_prev = u.get(row.h_prev);
@@ -45,13 +45,13 @@ struct GruCell {
 
   template <class T, bool kUsual, bool kFull>
   static FASTRNN_INLINE void backward(const CellContext<T>& cx, const Units<T, kFull>& u,
-                                      const T* saved, int saved_stride, const BackwardRow<T>& row,
+                                      const BackwardRow<T>& row,
                                       T* dsums, int stride) {
     using A = Activations<T, kUsual>;
-    const Vec<T> n = u.gate(saved, 0, saved_stride);
-    const Vec<T> z = u.gate(saved, 1, saved_stride);
-    const Vec<T> r = u.gate(saved, 2, saved_stride);
-    const Vec<T> q = u.gate(saved, 3, saved_stride);
+    const Vec<T> n = u.get(row.saved);
+    const Vec<T> z = u.get(row.saved + cx.hidden);
+    const Vec<T> r = u.get(row.saved + 2 * cx.hidden);
+    const Vec<T> q = u.get(row.saved + 3 * cx.hidden);
     Vec<T> dh = u.get(row.dh);
     Vec<T> dh_past = {};
     if (row.zoneout_h) {
@@ -59,10 +59,10 @@ struct GruCell {
       dh -= dh_past;
     }
     const Vec<T> d_n = (dh - dh * z) * A::state_gradient(cx, n);
-    u.set_gate(dsums, 0, stride, d_n);
-    u.set_gate(dsums, 1, stride, dh * (u.get(row.h_prev) - n) * A::gate_gradient(cx, z));
-    u.set_gate(dsums, 2, stride, d_n * q * A::gate_gradient(cx, r));
-    u.set_gate(dsums, 3, stride, d_n * r);
+    u.set_column(dsums, 0, stride, d_n);
+    u.set_column(dsums, 1, stride, dh * (u.get(row.h_prev) - n) * A::gate_gradient(cx, z));
+    u.set_column(dsums, 2, stride, d_n * q * A::gate_gradient(cx, r));
+    u.set_column(dsums, 3, stride, d_n * r);
     u.put(row.dh, dh_past + dh * z);
   }
 };

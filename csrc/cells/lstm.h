@@ -14,6 +14,7 @@ namespace {
 struct LstmCell {
   static constexpr int kGates = 4;
   static constexpr int kSaved = 4;  // i, f, g, o
+  using Second = void;
   static constexpr bool kHasMemory = true;
   static constexpr int kInputFirst = 0, kInputGates = 4;
   static constexpr int kStateFirst = 0, kStateGates = 4;
@@ -23,8 +24,7 @@ struct LstmCell {
 
   template <class T, bool kUsual, bool kFull>
   static FASTRNN_INLINE void forward(const CellContext<T>& cx, const Units<T, kFull>& u,
-                                     const T* sums, int stride, const ForwardRow<T>& row,
-                                     T* saved, int saved_stride) {
+                                     const T* sums, int stride, const ForwardRow<T>& row) {
     using A = Activations<T, kUsual>;
     const Vec<T> c_prev = u.get(row.c_prev);
     Vec<T> i = load(sums);
@@ -40,11 +40,11 @@ struct LstmCell {
     Vec<T> c = f * c_prev + i * g;
     if (cx.peephole) o += u.get(cx.peephole + 2 * cx.hidden) * c;
     o = A::gate(cx, o);
-    if (saved) {
-      u.set_gate(saved, 0, saved_stride, i);
-      u.set_gate(saved, 1, saved_stride, f);
-      u.set_gate(saved, 2, saved_stride, g);
-      u.set_gate(saved, 3, saved_stride, o);
+    if (row.saved) {
+      u.put(row.saved, i);
+      u.put(row.saved + cx.hidden, f);
+      u.put(row.saved + 2 * cx.hidden, g);
+      u.put(row.saved + 3 * cx.hidden, o);
     }
     if (!row.h) return;
     Vec<T> h = o * A::state(cx, c);
@@ -57,13 +57,13 @@ struct LstmCell {
   // dsums: gradients of the four sums, for both products.
   template <class T, bool kUsual, bool kFull>
   static FASTRNN_INLINE void backward(const CellContext<T>& cx, const Units<T, kFull>& u,
-                                      const T* saved, int saved_stride, const BackwardRow<T>& row,
+                                      const BackwardRow<T>& row,
                                       T* dsums, int stride) {
     using A = Activations<T, kUsual>;
-    const Vec<T> i = u.gate(saved, 0, saved_stride);
-    const Vec<T> f = u.gate(saved, 1, saved_stride);
-    const Vec<T> g = u.gate(saved, 2, saved_stride);
-    const Vec<T> o = u.gate(saved, 3, saved_stride);
+    const Vec<T> i = u.get(row.saved);
+    const Vec<T> f = u.get(row.saved + cx.hidden);
+    const Vec<T> g = u.get(row.saved + 2 * cx.hidden);
+    const Vec<T> o = u.get(row.saved + 3 * cx.hidden);
     const Vec<T> c_prev = u.get(row.c_prev);
     const Vec<T> a = A::state(cx, f * c_prev + i * g);
     Vec<T> dh = u.get(row.dh);
@@ -88,10 +88,10 @@ struct LstmCell {
     if (cx.peephole) {
       dc_past += d_i * u.get(cx.peephole) + d_f * u.get(cx.peephole + cx.hidden);
     }
-    u.set_gate(dsums, 0, stride, d_i);
-    u.set_gate(dsums, 1, stride, d_f);
-    u.set_gate(dsums, 2, stride, d_g);
-    u.set_gate(dsums, 3, stride, d_o);
+    u.set_column(dsums, 0, stride, d_i);
+    u.set_column(dsums, 1, stride, d_f);
+    u.set_column(dsums, 2, stride, d_g);
+    u.set_column(dsums, 3, stride, d_o);
     u.put(row.dc, dc_past);
     u.put(row.dh, dh_past);
   }

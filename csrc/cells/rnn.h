@@ -9,6 +9,7 @@ namespace {
 struct RnnCell {
   static constexpr int kGates = 1;
   static constexpr int kSaved = 1;  // a(...), before zoneout
+  using Second = void;
   static constexpr bool kHasMemory = false;
   static constexpr int kInputFirst = 0, kInputGates = 1;
   static constexpr int kStateFirst = 0, kStateGates = 1;
@@ -18,10 +19,9 @@ struct RnnCell {
 
   template <class T, bool kUsual, bool kFull>
   static FASTRNN_INLINE void forward(const CellContext<T>& cx, const Units<T, kFull>& u,
-                                     const T* sums, int, const ForwardRow<T>& row, T* saved,
-                                     int saved_stride) {
+                                     const T* sums, int, const ForwardRow<T>& row) {
     Vec<T> h = Activations<T, kUsual>::state(cx, load(sums));
-    if (saved) u.set_gate(saved, 0, saved_stride, h);
+    if (row.saved) u.put(row.saved, h);
     if (!row.h) return;
     if (row.zoneout_h) h = zone<T>(u.get(row.zoneout_h), u.get(row.h_prev), h);
     u.put(row.h, h);
@@ -29,7 +29,7 @@ struct RnnCell {
 
   template <class T, bool kUsual, bool kFull>
   static FASTRNN_INLINE void backward(const CellContext<T>& cx, const Units<T, kFull>& u,
-                                      const T* saved, int saved_stride, const BackwardRow<T>& row,
+                                      const BackwardRow<T>& row,
                                       T* dsums, int stride) {
     Vec<T> dh = u.get(row.dh);
     Vec<T> dh_past = {};
@@ -37,8 +37,8 @@ struct RnnCell {
       dh_past = u.get(row.zoneout_h) * dh;
       dh -= dh_past;
     }
-    const Vec<T> a = saved ? u.gate(saved, 0, saved_stride) : u.get(row.h);
-    u.set_gate(dsums, 0, stride, dh * Activations<T, kUsual>::state_gradient(cx, a));
+    const Vec<T> a = row.saved ? u.get(row.saved) : u.get(row.h);
+    u.set_column(dsums, 0, stride, dh * Activations<T, kUsual>::state_gradient(cx, a));
     u.put(row.dh, dh_past);
   }
 };

@@ -34,7 +34,7 @@ void multiply(int rows, int depth, const PanelSet<T>& panels, const T* const* ro
         const int height = tile_rows(last - r);
         for (int m = 0; m < height; ++m) finish.start(r + m, out, tile + m * kPanelLanes<T>, k == 0);
         const Segment<T> segment{row_pointers + r, k, run, b, width};
-        tile_fn<T, RowForm::kShared>(height, out.vecs)(&segment, 1, nullptr, 0, tile);
+        tile_fn<T>(RowForm::kShared, height, out.vecs)(&segment, 1, nullptr, 0, tile);
         for (int m = 0; m < height; ++m) {
           finish.end(r + m, out, tile + m * kPanelLanes<T>, k + run == depth);
         }
@@ -148,7 +148,7 @@ void weight_gradient(const DenseBackward<T>& a, const PanelSet<T>& panels, int c
         }
         const Segment<T> segment{&column, 0, count, packed + static_cast<size_t>(panel.unit0) * chunk,
                                  panel.vecs * kLanes<T>};
-        tile_fn<T, RowForm::kPacked>(height, panel.vecs)(&segment, 1, nullptr, 0, tile);
+        tile_fn<T>(RowForm::kPacked, height, panel.vecs)(&segment, 1, nullptr, 0, tile);
         for (int m = 0; m < height; ++m) {
           out.end(feature + m, panel, tile + m * kPanelLanes<T>, false);
         }

@@ -9,10 +9,12 @@ template <class T, class Cell>
 class ForwardRun {
  public:
   ForwardRun(const PackedRecurrent<T>& packed, const RecurrentForward<T>& args)
-      : args_(args), seq_(args.seq), step_(packed, args.seq) {
+      : args_(args), seq_(args.seq), step_(packed, packed.panels, packed.bias, args.seq),
+        second_(packed, packed.second_panels, packed.second_bias, args.seq) {
     // With a handful of rows a step's tiles are thin; the input's part then goes through full
     // tiles, for the rows of many steps at once, while they are in cache.
-    chunk_ = seq_.batch <= kThinBatch && seq_.steps > 1 ? kChunkRows / seq_.batch : 0;
+    const bool thin = seq_.batch <= kThinBatch && seq_.steps > 1 && !kTwoStages;
+    chunk_ = thin ? kChunkRows / seq_.batch : 0;
     if (chunk_ > seq_.steps) chunk_ = seq_.steps;
   }
 
@@ -29,7 +31,7 @@ class ForwardRun {
 
   void operator()(const Team& team) const {
     const int hidden = step_.geo.hidden;
-    const Division part = divide(team, seq_.batch, hidden, step_.geo.panels.width(),
+    const Division part = divide(team, seq_.batch, hidden, second_.geo.panels.width(),
                                  step_.geo.packed_size() * sizeof(T));
     Member me = first_;
     me.shift(team.rank() * member_size_);
@@ -47,6 +49,10 @@ class ForwardRun {
       StepRows<T> rows = gather(s, part, team.rank(), me);
       step_.run(p0, p1, rows, me.masked);
       if (part.by_units) team.barrier();
+      if constexpr (kTwoStages) {
+        finish_step(rows, part, me);
+        if (part.by_units) team.barrier();
+      }
     }
     for (int n = part.rows.begin; n < part.rows.end; ++n) {
       const size_t row = static_cast<size_t>(n) * hidden;
@@ -58,6 +64,8 @@ class ForwardRun {
   }
 
  private:
+  static constexpr bool kTwoStages = !is_void<typename Cell::Second>;
+  using Second = typename SecondOr<typename Cell::Second, Cell>::type;
   static constexpr int kThinBatch = 4;
   static constexpr int kChunkRows = 96;
 
@@ -72,7 +80,6 @@ class ForwardRun {
     const T** x_mask;
     const T** h_mask;
     const T** sums;
-    T** saved;
     ForwardRow<T>* cell;
     T* projected;
     T* masked;
@@ -80,7 +87,7 @@ class ForwardRun {
     void shift(size_t bytes) {
       move(state_h, bytes), move(state_c, bytes), move(output, bytes), move(last, bytes);
       move(x, bytes), move(h, bytes), move(x_mask, bytes), move(h_mask, bytes);
-      move(sums, bytes), move(saved, bytes), move(cell, bytes);
+      move(sums, bytes), move(cell, bytes);
       move(projected, bytes), move(masked, bytes);
     }
     template <class P>
@@ -104,7 +111,6 @@ class ForwardRun {
       m.x_mask = layout.template take<const T*>(rows);
       m.h_mask = layout.template take<const T*>(n);
       m.sums = layout.template take<const T*>(n);
-      m.saved = layout.template take<T*>(n);
       m.cell = layout.template take<ForwardRow<T>>(n);
       m.projected = layout.template take<T>(chunk_ ? rows * row_lanes() : 0);
       m.masked = layout.template take<T>(seq_.x_mask || seq_.h_mask ? step_.mask_scratch() : 0);
@@ -113,7 +119,9 @@ class ForwardRun {
         member_size_ = layout.size() - before;
       }
     }
-    c_ = layout.template take<T>(Cell::kHasMemory && !seq_.c_all ? n * step_.geo.hidden : 0);
+    const size_t states = n * step_.geo.hidden;
+    c_ = layout.template take<T>(Cell::kHasMemory && !seq_.c_all ? states : 0);
+    handed_ = layout.template take<T>(kTwoStages ? 2 * states : 0);
   }
 
   size_t row_lanes() const {
@@ -172,28 +180,48 @@ class ForwardRun {
       }
       me.h[count] = me.state_h[n];
       if (seq_.h_mask) me.h_mask[count] = seq_.h_mask + n * seq_.h_mask_batch;
+      T* saved = seq_.saved ? seq_.saved + kept * hidden * Cell::kSaved : nullptr;
       me.cell[count] = {me.state_h[n], Cell::kHasMemory ? me.state_c[n] : nullptr, y, c,
                         zoneout_row(seq_.zoneout_h, seq_.zoneout_h_batch, seq_.zoneout_h_step, n, t),
-                        zoneout_row(seq_.zoneout_c, seq_.zoneout_c_batch, seq_.zoneout_c_step, n, t)};
-      if (seq_.saved) me.saved[count] = seq_.saved + kept * hidden * Cell::kSaved;
+                        zoneout_row(seq_.zoneout_c, seq_.zoneout_c_batch, seq_.zoneout_c_step, n, t),
+                        saved};
+      if constexpr (kTwoStages) {
+        // The first stage's z and r h'; y waits for the second.
+        me.sums[count] = y;
+        me.cell[count].h = handed_ + 2 * row;
+        me.cell[count].c = handed_ + 2 * row + hidden;
+      }
       me.state_h[n] = y;
       if (Cell::kHasMemory) me.state_c[n] = c;
       me.output[n] = y;
       if (seq_.previous) me.last[n] = t;
       ++count;
     }
-    return {count, chunk_ ? nullptr : me.x, me.h, chunk_ ? me.sums : nullptr, me.cell,
-            seq_.saved ? me.saved : nullptr, seq_.x_mask && !chunk_ ? me.x_mask : nullptr,
+    return {count, chunk_ ? nullptr : me.x, me.h, chunk_ ? me.sums : nullptr, me.cell, seq_.x_mask && !chunk_ ? me.x_mask : nullptr,
             seq_.h_mask ? me.h_mask : nullptr};
+  }
+
+  // The second stage: from what the first handed on to y.
+  void finish_step(StepRows<T>& rows, const Division& part, Member& me) const {
+    for (int i = 0; i < rows.count; ++i) {
+      ForwardRow<T>& row = me.cell[i];
+      me.h[i] = row.c;
+      row.c_prev = row.h;
+      row.h = const_cast<T*>(me.sums[i]);
+    }
+    const int width = second_.geo.panels.width();
+    second_.run(part.units.begin / width, (part.units.end + width - 1) / width, rows, me.masked);
   }
 
   const RecurrentForward<T>& args_;
   const RecurrentSequence<T>& seq_;
   Step<T, Cell> step_;
+  Step<T, Second> second_;  // of a cell with two stages
   int chunk_;              // steps whose input part is computed ahead; 0: inside the tiles
   Member first_{};         // the first thread's; the others' lie member_size_ apart
   size_t member_size_ = 0;
   T* c_ = nullptr;         // inference's memory, updated in place
+  T* handed_ = nullptr;    // (N, 2, H): what the first of two stages hands on
 };
 
 template <class T, class Cell>
@@ -207,59 +235,76 @@ void forward(const PackedRecurrent<T>& packed, const RecurrentForward<T>& args) 
   run_team(threads, run);
 }
 
+// One stage's panels and bias.
+template <class T, class Cell>
+void pack_stage(const Geometry<T, Cell>& geo, const RecurrentWeights<T>& weights, T* panels,
+                T* bias_row, const Team& team) {
+  int input_column[Cell::kGates], state_column[Cell::kGates];
+  for (int g = 0; g < Cell::kGates; ++g) {
+    input_column[g] = Cell::kInputBlock[g] * geo.hidden;
+    state_column[g] = Cell::kStateBlock[g] * geo.hidden;
+  }
+  // The GRU's bias has a row for each product where its columns are kept apart; where both feed a
+  // column they add up.
+  const bool two_rows = Cell::kStateFirst > 0;
+  const ptrdiff_t row = static_cast<ptrdiff_t>(Cell::kBlocks) * geo.hidden;
+  const int gate_vecs = geo.panels.width() / kLanes<T>;
+  int begin, end;
+  team.share(geo.panels.count(), 1, &begin, &end);
+  for (int p = begin; p < end; ++p) {
+    const Panel panel = geo.panels[p];
+    const bool aligned = geo.aligned(panel);
+    T* to = panels + geo.panel_offset(p);
+    pack_panel(weights.kernel, row, geo.input, panel, Cell::kGates, input_column,
+               aligned ? Cell::kInputFirst * gate_vecs : 0, geo.input_vecs(panel), to);
+    to += static_cast<size_t>(geo.input) * geo.input_vecs(panel) * kLanes<T>;
+    pack_panel(weights.recurrent, row, geo.hidden, panel, Cell::kGates, state_column,
+               aligned ? Cell::kStateFirst * gate_vecs : 0, geo.state_vecs(panel), to);
+    T* bias = bias_row + p * kPanelLanes<T>;
+    for (int lane = 0; lane < kPanelLanes<T>; ++lane) bias[lane] = T(0);
+    if (!weights.bias) continue;
+    for (int g = 0; g < Cell::kGates; ++g) {
+      for (int j = 0; j < panel.units; ++j) {
+        T sum = T(0);
+        if (input_column[g] >= 0) sum += weights.bias[input_column[g] + panel.unit0 + j];
+        if (two_rows && state_column[g] >= 0) {
+          sum += weights.bias[row + state_column[g] + panel.unit0 + j];
+        }
+        bias[g * panel.stride + j] = sum;
+      }
+    }
+  }
+}
+
 template <class T, class Cell>
 void pack(const RecurrentConfig& config, const RecurrentWeights<T>& weights,
           PackedRecurrent<T>* out) {
+  using Second = typename SecondOr<typename Cell::Second, Cell>::type;
+  constexpr bool kTwoStages = !is_void<typename Cell::Second>;
   const Geometry<T, Cell> geo(config);
-  const int hidden = config.hidden;
-  const size_t bias_size = static_cast<size_t>(geo.panels.count()) * kPanelLanes<T>;
+  const Geometry<T, Second> second(config);
+  const size_t peephole_size = weights.peephole ? 3 * static_cast<size_t>(config.hidden) : 0;
   const auto lay_out = [&](Layout layout) {
     out->panels = layout.template take<T>(geo.packed_size());
-    out->bias = layout.template take<T>(bias_size);
-    out->peephole = weights.peephole ? layout.template take<T>(3 * static_cast<size_t>(hidden)) : nullptr;
+    out->bias = layout.template take<T>(static_cast<size_t>(geo.panels.count()) * kPanelLanes<T>);
+    out->second_panels = layout.template take<T>(kTwoStages ? second.packed_size() : 0);
+    out->second_bias = layout.template take<T>(
+        kTwoStages ? static_cast<size_t>(second.panels.count()) * kPanelLanes<T> : 0);
+    out->peephole = layout.template take<T>(peephole_size);
     return layout.size();
   };
   out->config = config;
   out->memory = Buffer(lay_out(Layout()));
   lay_out(Layout(out->memory.bytes()));
   if (weights.peephole) {
-    __builtin_memcpy(out->peephole, weights.peephole, sizeof(T) * 3 * hidden);
+    __builtin_memcpy(out->peephole, weights.peephole, sizeof(T) * peephole_size);
+  } else {
+    out->peephole = nullptr;
   }
-  int input_column[Cell::kGates], state_column[Cell::kGates];
-  for (int g = 0; g < Cell::kGates; ++g) {
-    input_column[g] = Cell::kInputBlock[g] * hidden;
-    state_column[g] = Cell::kStateBlock[g] * hidden;
-  }
-  // The GRU's bias has a row for each product where its columns are kept apart; where both feed a
-  // column they add up.
-  const bool two_rows = Cell::kStateFirst > 0;
-  const ptrdiff_t row = static_cast<ptrdiff_t>(Cell::kBlocks) * hidden;
   auto body = [&](const Team& team) {
-    int begin, end;
-    team.share(geo.panels.count(), 1, &begin, &end);
-    for (int p = begin; p < end; ++p) {
-      const Panel panel = geo.panels[p];
-      const bool aligned = geo.aligned(panel);
-      const int unit_vecs = geo.panels.width() / kLanes<T>;
-      T* to = out->panels + geo.panel_offset(p);
-      pack_panel(weights.kernel, row, config.input, panel, Cell::kGates, input_column,
-                 aligned ? Cell::kInputFirst * unit_vecs : 0, geo.input_vecs(panel), to);
-      to += static_cast<size_t>(config.input) * geo.input_vecs(panel) * kLanes<T>;
-      pack_panel(weights.recurrent, row, hidden, panel, Cell::kGates, state_column,
-                 aligned ? Cell::kStateFirst * unit_vecs : 0, geo.state_vecs(panel), to);
-      T* bias = out->bias + p * kPanelLanes<T>;
-      for (int lane = 0; lane < kPanelLanes<T>; ++lane) bias[lane] = T(0);
-      if (!weights.bias) continue;
-      for (int g = 0; g < Cell::kGates; ++g) {
-        for (int j = 0; j < panel.units; ++j) {
-          T sum = T(0);
-          if (input_column[g] >= 0) sum += weights.bias[input_column[g] + panel.unit0 + j];
-          if (two_rows && state_column[g] >= 0) {
-            sum += weights.bias[row + state_column[g] + panel.unit0 + j];
-          }
-          bias[g * panel.stride + j] = sum;
-        }
-      }
+    pack_stage(geo, weights, out->panels, out->bias, team);
+    if constexpr (kTwoStages) {
+      pack_stage(second, weights, out->second_panels, out->second_bias, team);
     }
   };
   run_team(team_for(2.0 * geo.packed_size()), body);
@@ -276,8 +321,9 @@ const ForwardTable* forward_table(CellKind cell) {
     case CellKind::kRnn: return &kTable<RnnCell>;
     case CellKind::kGru: return &kTable<GruCell>;
     case CellKind::kLstm: return &kTable<LstmCell>;
-    default: return nullptr;
+    case CellKind::kGruResetBefore: return &kTable<GruResetBeforeCell>;
   }
+  return nullptr;
 }
 
 FASTRNN_ISA_END

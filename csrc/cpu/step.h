@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cells/gru.h"
+#include "cells/gru_reset_before.h"
 #include "cells/lstm.h"
 #include "cells/rnn.h"
 #include "cpu/panels.h"
@@ -10,6 +11,20 @@
 
 FASTRNN_ISA_BEGIN
 namespace {
+
+// A cell's second stage, or the cell itself where it has none (never run then).
+template <class Second, class Cell>
+struct SecondOr {
+  using type = Second;
+};
+template <class Cell>
+struct SecondOr<void, Cell> {
+  using type = Cell;
+};
+template <class C>
+constexpr bool is_void = false;
+template <>
+constexpr bool is_void<void> = true;
 
 // Where a cell's panels and packed weights lie.
 template <class T, class Cell>
@@ -52,21 +67,27 @@ struct StepRows {
   const T** h;
   const T** sums;          // input's part, already summed (rows of panels), or null
   ForwardRow<T>* cell;
-  T** saved;               // or null
   const T** x_mask;        // at the row's first gate, or null
   const T** h_mask;
 };
 
+// tanh and sigmoid throughout: the kernels without a branch on the activation.
+template <class Cell>
+bool is_usual(const RecurrentConfig& config) {
+  return config.activation == Activation::kTanh &&
+         (Cell::kBlocks == 1 || config.gate_activation == Activation::kSigmoid);
+}
+
 template <class T, class Cell>
 class Step {
  public:
-  Step(const PackedRecurrent<T>& packed, const RecurrentSequence<T>& seq)
-      : geo(packed.config), packed_(packed),
+  // panels, bias: of this cell's stage.
+  Step(const PackedRecurrent<T>& packed, const T* panels, const T* bias,
+       const RecurrentSequence<T>& seq)
+      : geo(packed.config), panels_(panels), bias_(bias),
         context_{packed.config.activation, packed.config.gate_activation, packed.peephole,
                  packed.config.hidden},
-        usual_(packed.config.activation == Activation::kTanh &&
-               (Cell::kBlocks == 1 || packed.config.gate_activation == Activation::kSigmoid)),
-        split_(seq.batch == 1), x_mask_gate_(seq.x_mask_gate), h_mask_gate_(seq.h_mask_gate) {}
+        usual_(is_usual<Cell>(packed.config)), split_(seq.batch == 1), x_mask_gate_(seq.x_mask_gate), h_mask_gate_(seq.h_mask_gate) {}
 
   Geometry<T, Cell> geo;
 
@@ -109,7 +130,7 @@ class Step {
 
   void start_from_bias(int p, int height, T* tile) const {
     for (int m = 0; m < height; ++m) {
-      __builtin_memcpy(tile + m * kPanelLanes<T>, packed_.bias + p * kPanelLanes<T>,
+      __builtin_memcpy(tile + m * kPanelLanes<T>, bias_ + p * kPanelLanes<T>,
                        sizeof(T) * kPanelLanes<T>);
     }
   }
@@ -131,8 +152,7 @@ class Step {
         }
         sum(p, panel, rows, i, height, !rows.sums, true, tile, scratch);
         for (int m = 0; m < height; ++m) {
-          apply<kUsual>(panel, tile + m * kPanelLanes<T>, rows.cell[i + m],
-                        rows.saved ? rows.saved[i + m] + panel.unit0 * Cell::kSaved : nullptr);
+          apply<kUsual>(panel, tile + m * kPanelLanes<T>, rows.cell[i + m]);
         }
         i += height;
       }
@@ -140,18 +160,14 @@ class Step {
   }
 
   template <bool kUsual>
-  FASTRNN_INLINE void apply(const Panel& p, const T* sums, const ForwardRow<T>& row,
-                            T* saved) const {
+  FASTRNN_INLINE void apply(const Panel& p, const T* sums, const ForwardRow<T>& row) const {
     for (int j = 0; j < p.units; j += kLanes<T>) {
-      T* kept = saved ? saved + j : nullptr;
       if (p.units - j >= kLanes<T>) {
         const Units<T, true> units{p.unit0 + j, kLanes<T>};
-        Cell::template forward<T, kUsual, true>(context_, units, sums + j, p.stride, row, kept,
-                                                p.units);
+        Cell::template forward<T, kUsual, true>(context_, units, sums + j, p.stride, row);
       } else {
         const Units<T, false> units{p.unit0 + j, p.units - j};
-        Cell::template forward<T, kUsual, false>(context_, units, sums + j, p.stride, row, kept,
-                                                 p.units);
+        Cell::template forward<T, kUsual, false>(context_, units, sums + j, p.stride, row);
       }
     }
   }
@@ -160,11 +176,12 @@ class Step {
   void sum(int p, const Panel& panel, const StepRows<T>& rows, int i, int height, bool input,
            bool state, T* tile, T* scratch) const {
     const bool aligned = geo.aligned(panel);
-    const bool per_vector = (input && rows.x_mask && x_mask_gate_) ||
-                            (state && rows.h_mask && h_mask_gate_);
+    const bool split = split_ && state;  // project's tiles hold rows of many steps
+    const bool per_vector = Cell::kGates > 1 && ((input && rows.x_mask && x_mask_gate_) ||
+                                                 (state && rows.h_mask && h_mask_gate_));
     const T* masked[2][kPanelVecs * kMaxRows];
     Segment<T> x{}, h{};
-    const T* weights = packed_.panels + geo.panel_offset(p);
+    const T* weights = panels_ + geo.panel_offset(p);
     if (input) {
       const int width = geo.input_vecs(panel) * kLanes<T>;
       x = {rows.x + i, 0, geo.input, weights, width};
@@ -183,19 +200,15 @@ class Step {
                            scratch + kPanelVecs * kMaxRows * static_cast<size_t>(geo.input));
       }
     }
-    constexpr int kFirst = Cell::kStateFirst;
-    if (kFirst > 0 && aligned) {
-      constexpr int kVecs = Cell::kStateGates;  // a gate is one vector in such a cell
-      const TileFn<T> fn =
-          per_vector ? tile_for_rows<T, kVecs, kFirst, RowForm::kPerVector>(height)
-          : split_   ? tile_split<T, kVecs, kFirst>
-                     : tile_for_rows<T, kVecs, kFirst, RowForm::kShared>(height);
+    const RowForm form = per_vector ? RowForm::kPerVector : RowForm::kShared;
+    if (Cell::kStateFirst > 0 && aligned) {
+      const TileFn<T> fn = split && !per_vector ? tile_fn_split_shifted<T>()
+                                               : tile_fn_shifted<T>(form, height);
       fn(&x, input, &h, state, tile);
       return;
     }
-    const TileFn<T> fn = per_vector ? tile_fn<T, RowForm::kPerVector>(height, panel.vecs)
-                         : split_   ? tile_fn_split<T>(panel.vecs)
-                                    : tile_fn<T, RowForm::kShared>(height, panel.vecs);
+    const TileFn<T> fn = split && !per_vector ? tile_fn_split<T>(panel.vecs)
+                                              : tile_fn<T>(form, height, panel.vecs);
     const Segment<T> both[2] = {input ? x : h, h};
     fn(both, input + state, nullptr, 0, tile);
   }
@@ -204,28 +217,28 @@ class Step {
   static const T* const* mask_rows(const T* const* rows, const T* const* masks, int height,
                                    int depth, ptrdiff_t gate_stride, const int* block,
                                    bool per_vector, const T** out, T* scratch) {
-    const int sets = per_vector ? Cell::kGates : 1;
+    const int sets = per_vector ? kPanelVecs : 1;
     for (int v = 0; v < sets; ++v) {
-      const int gate = per_vector && block[v] >= 0 ? block[v] : 0;
+      const int gate = v * Cell::kGates / kPanelVecs;
       for (int m = 0; m < height; ++m) {
+        const T*& row = out[v * kMaxRows + m];
         if (!masks) {
-          out[v * kMaxRows + m] = rows[m];
-          continue;
+          row = rows[m];
+        } else if (v > 0 && (gate_stride == 0 || gate == (v - 1) * Cell::kGates / kPanelVecs)) {
+          row = out[(v - 1) * kMaxRows + m];
+        } else {
+          const T* mask = masks[m] + (block[gate] < 0 ? 0 : block[gate]) * gate_stride;
+          for (int k = 0; k < depth; ++k) scratch[k] = rows[m][k] * mask[k];
+          row = scratch;
+          scratch += depth;
         }
-        if (v > 0 && gate_stride == 0) {
-          out[v * kMaxRows + m] = out[m];
-          continue;
-        }
-        const T* mask = masks[m] + gate * gate_stride;
-        for (int k = 0; k < depth; ++k) scratch[k] = rows[m][k] * mask[k];
-        out[v * kMaxRows + m] = scratch;
-        scratch += depth;
       }
     }
     return out;
   }
 
-  const PackedRecurrent<T>& packed_;
+  const T* panels_;
+  const T* bias_;
   CellContext<T> context_;
   bool usual_;
   bool split_;

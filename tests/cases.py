@@ -21,7 +21,7 @@ FUSED_ACTIVATIONS = [
     "tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softplus", "softsign", "elu", "selu",
     "exponential", "leaky_relu", "relu6", "hard_tanh", "log_sigmoid",
 ]  # fmt: skip
-GENERAL_ACTIVATIONS = ["gelu", "silu", "mish", "softmax", "sparse_plus", "tanh_shrink"]
+GENERAL_ACTIVATIONS = ["gelu", "silu", "mish", "softmax", "sparse_plus", "squareplus"]
 
 
 class Squash:
@@ -187,7 +187,7 @@ ROWS: dict[str, tuple[tuple[int, int, int, int], dict[str, Any], dict[str, Any]]
     "wide_input": ((2, 4, 150, 17), {}, {}),
     "batch": ((17, 6, 5, 16), {}, {}),
     "blocks": ((7, 3, 33, 50), {}, {}),
-    "long": ((2, 131, 3, 5), {}, {}),
+    "long": ((2, 131, 3, 5), {"gain": 0.6}, {}),
     "bare": ((3, 7, 5, 17), {"bias": False, "states": False}, {}),
     "right": ((5, 8, 3, 16), {"mask": "right"}, {}),
     "left": ((4, 9, 5, 3), {"mask": "left"}, {}),

@@ -26,6 +26,7 @@ MODEL_PARTS = {
     *("models", "optimizers", "preprocessing", "regularizers", "constraints", "utils"),
 }
 ALLOWED: dict[str, set[str]] = {
+    "__main__": {"cli"},
     "_core": set(),
     "_files": set(),
     "config": {"_core"},

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fastrnn.apps.augment import flip_windows, shift_windows
+from fastrnn.apps.augment import shift_windows
 from fastrnn.apps.shapes import MOTIONS, motion_path, write_shape_clips
 from fastrnn.data import Clip, WindowedClips, scan_folder, split_clips
 from fastrnn.video import (
@@ -25,10 +24,6 @@ from fastrnn.video import (
     window_starts,
 )
 
-DATA = Path(
-    os.environ.get("FASTRNN_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
-)
-IO_VIDEOS = DATA / "io_videos"
 SIZE = Preprocessing(width=16, height=12, window=4, stride=3)
 
 
@@ -190,17 +185,6 @@ def test_shifts_move_whole_windows() -> None:
     np.testing.assert_array_equal(np.roll(shifted[:, 0], 1, axis=2), shifted[:, 1])
 
 
-def test_flips_mirror_half_of_the_windows() -> None:
-    picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    windows = np.stack([picture, picture + 20]).reshape(1, 2, 12).repeat(400, axis=0)
-    flipped = flip_windows(windows, 4, 3, np.random.default_rng(0)).reshape(400, 2, 3, 4)
-    mirrored = (flipped[:, 0] == picture[:, ::-1]).all(axis=(1, 2))
-    assert 150 < mirrored.sum() < 250
-    np.testing.assert_array_equal(flipped[mirrored, 1], flipped[mirrored, 0] + 20)
-    assert (flipped[~mirrored, 0] == picture).all()
-    assert windows.reshape(400, 2, 3, 4)[0, 0, 0, 0] == 0
-
-
 def make_folder(root: Path, names: dict[str, list[str]]) -> Path:
     for folder, files in names.items():
         for file in files:
@@ -347,10 +331,10 @@ REAL_FILES = {
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", sorted(REAL_FILES))
-def test_real_files(name: str) -> None:
-    path = IO_VIDEOS / name
+def test_real_files(name: str, data_dir: Path) -> None:
+    path = data_dir / "io_videos" / name
     if not path.is_file():
-        pytest.skip(f"{path} is missing; set FASTRNN_DATA to the folder of recordings")
+        pytest.skip(f"{path} is missing")
     expected = REAL_FILES[name]
     if expected is None:
         with pytest.raises(VideoError, match=name):
@@ -364,10 +348,11 @@ def test_real_files(name: str) -> None:
 
 
 @pytest.mark.data
-def test_every_real_file_is_read_or_named() -> None:
-    if not IO_VIDEOS.is_dir():
-        pytest.skip(f"{IO_VIDEOS} is missing; set FASTRNN_DATA to the folder of recordings")
-    files = sorted(path for path in IO_VIDEOS.iterdir() if path.suffix not in {".csv", ".md"})
+def test_every_real_file_is_read_or_named(data_dir: Path) -> None:
+    folder = data_dir / "io_videos"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing")
+    files = sorted(path for path in folder.iterdir() if path.suffix not in {".csv", ".md"})
     windows = WindowedClips.read([Clip(path, 0) for path in files], SIZE)
     assert len(windows.clips) + len(windows.skipped) == len(files)
     assert all(clip.path.name in reason for clip, reason in windows.skipped)

@@ -42,26 +42,3 @@ def shift_windows(
     columns = np.clip(np.arange(width) + shifts[1], 0, width - 1)
     pixel = (rows[:, :, None] * width + columns[:, None, :]).reshape(count, 1, height * width)
     return np.take_along_axis(windows, np.broadcast_to(pixel, windows.shape), axis=2)
-
-
-def flip_windows(windows: Rows, width: int, height: int, random: np.random.Generator) -> Rows:
-    """Mirror half of the windows left to right, all frames of a window alike.
-
-    Parameters
-    ----------
-    windows : ndarray
-        (N, T, height·width) uint8.
-    width, height : int
-        Size of the picture in pixels.
-    random : numpy.random.Generator
-        Chooses the windows.
-
-    Returns
-    -------
-    ndarray
-        (N, T, height·width) uint8.
-    """
-    flipped = random.random(len(windows)) < 0.5
-    pictures = windows.reshape(*windows.shape[:2], height, width).copy()
-    pictures[flipped] = pictures[flipped][..., ::-1]
-    return pictures.reshape(windows.shape)

@@ -24,9 +24,6 @@ class TrainingOptions:
         Of Adam; it falls to zero along half a cosine over the epochs.
     shift : int
         Training windows are moved by up to this many pixels, drawn anew each time.
-    flip : bool
-        Half of the training windows are mirrored left to right, drawn anew each time; only for
-        classes that left and right make no difference to.
     validation : float
         Part of the clips that is held back, in [0, 1).
     validation_group : str or None
@@ -41,7 +38,6 @@ class TrainingOptions:
     batch_size: int = 32
     learning_rate: float = 1e-3
     shift: int = 4
-    flip: bool = False
     validation: float = 0.2
     validation_group: str | None = None
     seed: int = 0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn.apps.augment import flip_windows, shift_windows
+from fastrnn.apps.augment import shift_windows
 from fastrnn.apps.classifier import VideoClassifier
 from fastrnn.apps.evaluation import cross_entropy
 from fastrnn.apps.options import TrainingOptions
@@ -133,11 +133,16 @@ class Trainer:
         order = self.random.permutation(len(self.train)).astype(np.int64)
         size = self.options.batch_size
         total = -(-len(order) // size)
-        model.reset_metrics()  # from here on the figures of a step are means over the epoch
+        loss = accuracy = 0.0  # means over the windows seen in this epoch
         for step in range(total):
-            inputs, labels = self._training_batch(order[step * size : (step + 1) * size])
-            means = model.train_on_batch(inputs, labels, return_dict=True)
-            self.progress.batch_done(epoch, step + 1, total, float(means["loss"]))
+            chosen = order[step * size : (step + 1) * size]
+            inputs, labels = self._training_batch(chosen)
+            model.reset_metrics()
+            figures = model.train_on_batch(inputs, labels, return_dict=True)
+            share = len(chosen) / (step * size + len(chosen))
+            loss += share * (float(figures["loss"]) - loss)
+            accuracy += share * (float(figures["accuracy"]) - accuracy)
+            self.progress.batch_done(epoch, step + 1, total, loss)
         val_loss = val_accuracy = None
         if len(self.validation):
             probabilities = self.classifier.predict_windows(self.validation)
@@ -146,8 +151,8 @@ class Trainer:
             val_accuracy = float((probabilities.argmax(axis=1) == labels).mean())
         stats = EpochStats(
             epoch=epoch,
-            loss=float(means["loss"]),
-            accuracy=float(means["accuracy"]),
+            loss=loss,
+            accuracy=accuracy,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             seconds=time.perf_counter() - start,
@@ -162,8 +167,6 @@ class Trainer:
             pixels = shift_windows(
                 pixels, settings.width, settings.height, self.options.shift, self.random
             )
-        if self.options.flip:
-            pixels = flip_windows(pixels, settings.width, settings.height, self.random)
         return apply_view(pixels, settings.view), self.train.labels[chosen]
 
     def _keep_if_best(self, stats: EpochStats) -> bool:

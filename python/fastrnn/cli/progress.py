@@ -73,8 +73,8 @@ class TerminalProgress(TrainingProgress):
     def epoch_done(self, stats: EpochStats, best: bool) -> None:
         """Print the epoch's figures."""
         self._end()
-        line = f"epoch {stats.epoch}/{self.epochs}  {stats.seconds:5.1f} s"
-        line += f"  loss {stats.loss:.4f}  accuracy {stats.accuracy:.3f}"
+        line = f"epoch {stats.epoch}/{self.epochs}  {stats.seconds:.1f} s"
+        line += f"  loss {stats.loss:.4f}  acc {stats.accuracy:.3f}"
         if stats.val_loss is not None:
-            line += f"  val_loss {stats.val_loss:.4f}  val_accuracy {stats.val_accuracy:.3f}"
+            line += f"  val_loss {stats.val_loss:.4f}  val_acc {stats.val_accuracy:.3f}"
         self.console.print(line + ("  best" if best else ""), highlight=False)

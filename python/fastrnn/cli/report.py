@@ -35,12 +35,13 @@ def print_evaluation(console: Console, evaluation: Evaluation, classes: Sequence
     """Print accuracies and the confusion matrix."""
     clips = int(evaluation.confusion.sum())
     right = int(evaluation.confusion.trace())
-    console.print(
-        f"held-back clips: accuracy per clip {evaluation.clip_accuracy:.3f} ({right} of {clips}), "
-        f"per window {evaluation.window_accuracy:.3f}, "
-        f"always the most frequent class {evaluation.baseline:.3f}",
-        highlight=False,
-    )
+    lines = [
+        f"{clips} held-back clips",
+        f"  accuracy per clip           {evaluation.clip_accuracy:.3f} ({right} of {clips})",
+        f"  accuracy per window         {evaluation.window_accuracy:.3f}",
+        f"  always the commonest class  {evaluation.baseline:.3f}",
+    ]
+    console.print("\n".join(lines), highlight=False)
     if len(classes) <= WIDEST_TABLE:
         console.print(_confusion_table(evaluation, classes))
 

@@ -54,14 +54,6 @@ def train(
             rich_help_panel=TRAINING,
         ),
     ] = 4,
-    flip: Annotated[
-        bool,
-        typer.Option(
-            "--flip",
-            help="Mirror half of the training windows; not where left and right are classes.",
-            rich_help_panel=TRAINING,
-        ),
-    ] = False,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of all that is random.", rich_help_panel=TRAINING)
     ] = 0,
@@ -116,7 +108,7 @@ def train(
     name: Annotated[str, typer.Option(help="Results go to OUT/NAME1, NAME2, ...")] = "train",
     debug: DebugOption = False,
 ) -> None:
-    """Train an LSTM on FOLDER/<class>/<clip>.
+    """Train an LSTM on a folder with one sub-folder of clips per class.
 
     Whole clips are held back to measure accuracy, per window and per clip. The folder of results
     holds model.h5 (weights, class names and preprocessing), history.csv, args.json,
@@ -148,7 +140,6 @@ def train(
             batch_size=batch,
             learning_rate=lr,
             shift=shift,
-            flip=flip,
             validation=validation,
             validation_group=validation_group,
             seed=seed,

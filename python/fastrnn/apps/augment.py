@@ -36,9 +36,10 @@ def shift_windows(
     >>> shift_windows(windows, 4, 3, 1, np.random.default_rng(0)).shape
     (1, 1, 12)
     """
-    count = len(windows)
-    shifts = random.integers(-most, most + 1, size=(2, count, 1))
-    rows = np.clip(np.arange(height) + shifts[0], 0, height - 1)
-    columns = np.clip(np.arange(width) + shifts[1], 0, width - 1)
-    pixel = (rows[:, :, None] * width + columns[:, None, :]).reshape(count, 1, height * width)
-    return np.take_along_axis(windows, np.broadcast_to(pixel, windows.shape), axis=2)
+    count, steps, _ = windows.shape
+    pictures = windows.reshape(count, steps, height, width)
+    wide = np.pad(pictures, ((0, 0), (0, 0), (most, most), (most, most)), mode="edge")
+    shifted = np.empty_like(pictures)
+    for number, (top, left) in enumerate(random.integers(0, 2 * most + 1, size=(count, 2))):
+        shifted[number] = wide[number, :, top : top + height, left : left + width]
+    return shifted.reshape(windows.shape)

@@ -37,7 +37,7 @@ class Preprocessing:
     view : {"grey", "background", "difference"}
         What the network sees of a window: the pixels as they are, divided by 255; the pixels
         minus the window's mean picture, which removes what stands still; or each frame minus
-        the frame before. The last two are divided by the window's standard deviation.
+        the frame before. The last two are divided by their root mean square over the window.
 
     Raises
     ------
@@ -194,6 +194,7 @@ def apply_view(windows: Rows, view: str) -> FloatArray:
     else:
         raise ValueError(f"apply_view: view must be one of {VIEWS}, got {view!r}")
     # A window in which nothing moves stays near zero: the floor is 1 % of the grey scale.
-    deviation = moving.std(axis=(1, 2), keepdims=True)
-    np.divide(moving, deviation + np.float32(2.55), out=moving)
+    size = np.float32(moving.shape[1] * moving.shape[2])
+    power = np.sqrt(np.einsum("nti,nti->n", moving, moving) / size)
+    moving /= (power + np.float32(2.55))[:, None, None]
     return moving

@@ -44,6 +44,12 @@ class Gradients {
 
   // R^T and W^T, in the order of dsums' columns. The team shares the panels.
   void pack_weights(const Team& team) const {
+    // Lanes between the gates of a panel that is not full are multiplied by zero weights.
+    const int last = geo.panels.count() - 1;
+    const Panel tail = geo.panels[last];
+    if (team.rank() == 0 && tail.units < tail.stride) {
+      clear(dsums_row(last, 0), {0, chunk_rows_ * kPanelLanes<T>});
+    }
     const int hidden_count = hidden_panels.count();
     int begin, end;
     team.share(hidden_count + (args_.dx ? input_panels_.count() : 0), 1, &begin, &end);

@@ -176,7 +176,7 @@ class Step {
   void sum(int p, const Panel& panel, const StepRows<T>& rows, int i, int height, bool input,
            bool state, T* tile, T* scratch) const {
     const bool aligned = geo.aligned(panel);
-    const bool split = split_ && state;  // project's tiles hold rows of many steps
+    const bool split = split_ && state && height == 1;
     const bool per_vector = Cell::kGates > 1 && ((input && rows.x_mask && x_mask_gate_) ||
                                                  (state && rows.h_mask && h_mask_gate_));
     const T* masked[2][kPanelVecs * kMaxRows];

@@ -52,6 +52,8 @@ class _Run:
         self.zoneout_h: Array = nothing if a["zoneout_h"] is None else a["zoneout_h"]
         self.zoneout_c: Array = nothing if a["zoneout_c"] is None else a["zoneout_c"]
         one = np.ones((), dtype)
+        # Whatever lies in masked steps, NaN included, must not reach a sum.
+        self.x: Array = a["x"] if a["mask"] is None else np.where(self.mask[..., None], a["x"], 0)
         self.x_mask: Array = (
             np.broadcast_to(one, (w.blocks, self.batch, w.input)) if a["x_mask"] is None else a["x_mask"]
         )
@@ -70,7 +72,7 @@ class _Run:
         return matrix[..., block * self.hidden : (block + 1) * self.hidden]
 
     def from_x(self, t: int, block: int) -> Array:
-        x = self.arrays["x"][:, t] * self.x_mask[block]
+        x = self.x[:, t] * self.x_mask[block]
         return x @ self.columns(self.weights.kernel, block) + self.columns(self.input_bias, block)
 
     def from_h(self, h: Array, block: int) -> Array:
@@ -188,7 +190,7 @@ def _block_back(
     """Adds one block's share to the weights' gradients; returns that of h_prev."""
     w, t = run.weights, step["t"]
     x_mask = run.x_mask[block]
-    run.columns(total["kernel"], block)[...] += (run.arrays["x"][:, t] * x_mask).T @ d_input
+    run.columns(total["kernel"], block)[...] += (run.x[:, t] * x_mask).T @ d_input
     if "x" in total:
         total["x"][:, t] += (d_input @ run.columns(w.kernel, block).T) * x_mask
     if "bias" in total:

@@ -243,7 +243,33 @@ def _activation_cases(names: list[str]) -> list[Case]:
     return cases
 
 
+# Shapes that reach every path of the kernels: separate input product or not, one row or many,
+# several blocks of units, more rows and more steps than one chunk, fewer steps than threads.
+BIG_SIZES = [
+    (1, 101, 9, 130),
+    (3, 60, 130, 50),
+    (17, 41, 3, 33),
+    (9, 4, 150, 65),
+    (600, 2, 3, 5),
+    (6, 70, 64, 17),
+    (5, 2, 3, 257),
+]
+
+
+def _big_cases() -> list[Case]:
+    """Every variant on every big size, plain and with much at once."""
+    much = {"mask": "rows", "reset": True, "dropout": "single", "recurrent_dropout": "gates"}
+    return [
+        Case(f"{variant}-{label}-{'x'.join(map(str, sizes))}", cell, sizes, own | features, fixed)
+        for variant, (cell, own, fixed) in VARIANTS.items()
+        for sizes in BIG_SIZES
+        for label, features in (("plain", {"gain": 0.6}), ("much", much | {"gain": 0.6}))
+        if variant != "rnn_relu"
+    ]
+
+
 CASES = _table()
+BIG_CASES = _big_cases()
 FUSED_CASES = _activation_cases(FUSED_ACTIVATIONS)
 GENERAL_CASES = _activation_cases(GENERAL_ACTIVATIONS)
 ALL_CASES = CASES + FUSED_CASES + GENERAL_CASES

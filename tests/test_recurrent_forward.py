@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases import ALL_CASES, CASES, Case, Problem, Squash, make
+from cases import ALL_CASES, BIG_CASES, CASES, Case, Problem, Squash, make
 from fastrnn import ops, reference
 from fastrnn.testing import assert_close_to_reference, noncontiguous
 
@@ -43,15 +43,8 @@ def test_training_forward_gives_the_same_result(case: Case) -> None:
         assert_outputs(outputs, problem, case.depth)
 
 
-# Shapes that reach every path of the kernels: separate input product or not, one row or
-# many, several blocks of units, more steps than one chunk.
-BIG_SIZES = [(1, 40, 9, 200), (17, 7, 300, 50), (33, 5, 2, 130), (6, 70, 64, 17), (3, 2, 5, 257)]
-
-
-@pytest.mark.parametrize("sizes", BIG_SIZES, ids=str)
-@pytest.mark.parametrize("cell", CELLS)
-def test_larger_sizes(cell: str, sizes: tuple[int, int, int, int]) -> None:
-    case = Case(f"big-{cell}-{sizes}", cell, sizes)
+@pytest.mark.parametrize("case", BIG_CASES, ids=str)
+def test_larger_sizes(case: Case) -> None:
     problem = make(case, np.float32)
     assert_outputs(problem.forward(ops), problem, case.depth)
 

@@ -303,7 +303,8 @@ def main() -> None:
         for cell in args.cells:
             run_mode(bench, mode, cell, QUICK_GRID if args.quick else GRID)
     summary = targets.summarize(bench.rows)
-    print("\nGeometric means of the speed-up (step: over ONNX Runtime; else over the better peer)")
+    print("\nGeometric means: speed-up over the better peer (step: over ONNX Runtime);")
+    print("mask: cost over the unmasked run; memory: share of what PyTorch needs")
     print(_summary_table(summary))
     others = load.share()
     if others is not None:

@@ -6,7 +6,6 @@ import contextlib
 import datetime
 import importlib
 import importlib.metadata
-import io
 import os
 import platform
 import re
@@ -65,20 +64,20 @@ def version(package: str) -> str | None:
     return None
 
 
-def _fastrnn_config() -> str | None:
+def _fastrnn_config() -> dict[str, Any] | None:
     try:
         fastrnn: Any = importlib.import_module("fastrnn")
     except ImportError:
         return None
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        result = fastrnn.show_config()
-    return printed.getvalue().strip() or (None if result is None else str(result))
+    return dict(fastrnn.show_config())
 
 
 def describe(threads: int) -> dict[str, Any]:
     """CPU, cores, caches, vector instructions, operating system, versions, threads."""
     versions = {name: found for name in PACKAGES if (found := version(name))}
+    config = _fastrnn_config()
+    if config:  # a development build need not have the metadata of an installed package
+        versions["fastrnn"] = config["version"]
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "cpu": _cpu_model(),
@@ -89,15 +88,18 @@ def describe(threads: int) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": versions,
-        "fastrnn": _fastrnn_config(),
+        "fastrnn": config,
     }
 
 
 def headline(description: dict[str, Any]) -> str:
-    versions = ", ".join(f"{k} {v}" for k, v in description["versions"].items())
+    versions = ", ".join(f"{name} {found}" for name, found in description["versions"].items())
+    config = description["fastrnn"]
+    kernels = f", fastrnn on {config['isa']}" if config else ""
     return (
         f"{description['cpu']}, {description['cores']} cores, {' '.join(description['isa'])}; "
-        f"{description['threads']} threads\nPython {description['python']}, {versions}"
+        f"{description['threads']} threads{kernels}\n"
+        f"Python {description['python']}, {versions}"
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fastrnn.callbacks.history import History
 from fastrnn.callbacks.callback import Callback
+from fastrnn.callbacks.history import History
 from fastrnn.callbacks.progress import ProgbarLogger
 
 Logs = dict[str, float]

@@ -56,7 +56,7 @@ def unexpected_arguments(
 ) -> TypeError:
     """The error for keyword arguments that a constructor does not take."""
     first = next(iter(arguments))
-    names = {name for cls in owner.__mro__[:-1] for name in signature(cls.__init__).parameters}
+    names = {name for cls in owner.__mro__[:-1] for name in signature(cls).parameters}
     hint = suggestion(first, [*(names - {"self", "args", "kwargs"}), *accepted])
     return TypeError(f"{owner.__name__}: unexpected argument {first!r}{hint}")
 

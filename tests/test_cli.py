@@ -184,6 +184,8 @@ def test_errors_are_one_line(clips: Path, tmp_path: Path) -> None:
     assert "no usable clip: none of the 6 video files" in error(tmp_path / "broken")
     assert "no video file in any sub-folder" in error(tmp_path / "broken" / "a")
     assert "group 'cat' does not match" in error(clips, "--val-group", "cat")
+    assert "not both" in error(clips, "--val-group", "p", "--val-match", "p")
+    assert "matches none of the clips" in error(clips, "--val-match", "cat")
     assert "view must be one of" in error(clips, "--view", "colour")
     assert "learning_rate must be above 0" in error(clips, "--lr", 0)
     assert "shift must be in [0, 4)" in error(clips, "--size", 4)

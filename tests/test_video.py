@@ -10,7 +10,7 @@ import pytest
 
 from fastrnn.apps.augment import shift_windows
 from fastrnn.apps.shapes import MOTIONS, motion_path, write_shape_clips
-from fastrnn.data import Clip, WindowedClips, scan_folder, split_clips
+from fastrnn.data import Clip, WindowedClips, scan_folder, split_clips, split_matching
 from fastrnn.video import (
     FrameReader,
     FrameWriter,
@@ -250,6 +250,19 @@ def test_split_holds_back_whole_groups(group: str) -> None:
     assert not people[0] & people[1]
     assert len(people[1]) == 2
     assert len(split.validation) == 6
+
+
+def test_split_holds_back_what_matches() -> None:
+    clips = labelled({"walk": 6, "run": 6})
+    split = split_matching(clips, "^person[25]_")
+    assert [clip.path.name[:7] for clip in split.validation] == ["person2", "person5"] * 2
+    assert sorted(split.train + split.validation, key=clips.index) == clips
+    with pytest.raises(ValueError, match="'cat' matches none of the clips"):
+        split_matching(clips, "cat")
+    with pytest.raises(ValueError, match="'person' matches all of the clips"):
+        split_matching(clips, "person")
+    with pytest.raises(ValueError, match="is no regular expression"):
+        split_matching(clips, "(")
 
 
 def test_split_errors() -> None:

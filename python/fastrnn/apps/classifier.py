@@ -40,7 +40,7 @@ class Architecture:
     """
 
     units: tuple[int, ...] = (128, 64)
-    dropout: float = 0.5
+    dropout: float = 0.2
 
     def __post_init__(self) -> None:
         if not self.units or not all(

@@ -28,6 +28,8 @@ class TrainingOptions:
         Part of the clips that is held back, in [0, 1).
     validation_group : str or None
         Regular expression on file names; what it matches stays together, see `split_clips`.
+    validation_match : str or None
+        Regular expression on file names; the clips that match are held back, no others.
     seed : int
         Seed of the split, the weights, the order, the dropout and the shifts.
     """
@@ -40,6 +42,7 @@ class TrainingOptions:
     shift: int = 4
     validation: float = 0.2
     validation_group: str | None = None
+    validation_match: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -54,5 +57,7 @@ class TrainingOptions:
         side = min(self.preprocessing.width, self.preprocessing.height)
         if not 0 <= self.shift < side:
             raise ValueError(f"train: shift must be in [0, {side}), got {self.shift}")
+        if self.validation_group and self.validation_match:
+            raise ValueError("train: give validation_group or validation_match, not both")
         if self.seed < 0:
             raise ValueError(f"train: seed must not be negative, got {self.seed}")

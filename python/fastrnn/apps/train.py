@@ -13,7 +13,7 @@ from fastrnn.apps.figures import draw_confusion, draw_curves
 from fastrnn.apps.options import TrainingOptions
 from fastrnn.apps.run_folder import new_run_folder, write_csv, write_json
 from fastrnn.apps.trainer import EpochStats, Trainer, TrainingProgress
-from fastrnn.data import Clip, WindowedClips, scan_folder, split_clips
+from fastrnn.data import Clip, Split, WindowedClips, scan_folder, split_clips, split_matching
 from fastrnn.utils import set_random_seed
 from fastrnn.video import Preprocessing, VideoError
 
@@ -107,15 +107,10 @@ def train_classifier(
     options = options or TrainingOptions()
     progress = progress or TrainingProgress()
     clips = scan_folder(folder)
-    split = split_clips(
-        clips.clips,
-        fraction=options.validation,
-        group=options.validation_group,
-        seed=options.seed,
-    )
+    split = _split(clips.clips, options)
     train, validation = _read(split.train, split.validation, options.preprocessing, progress)
     skipped = train.skipped + validation.skipped
-    _check_readable(clips.classes, train, validation, options)
+    _check_readable(clips.classes, train, validation, bool(split.validation))
 
     run = new_run_folder(out, name)
     write_json(run / "args.json", {"folder": str(clips.path), **asdict(options)})
@@ -160,6 +155,14 @@ def train_classifier(
     )
 
 
+def _split(clips: Sequence[Clip], options: TrainingOptions) -> Split:
+    if options.validation_match:
+        return split_matching(clips, options.validation_match)
+    return split_clips(
+        clips, fraction=options.validation, group=options.validation_group, seed=options.seed
+    )
+
+
 def _read(
     train: Sequence[Clip],
     validation: Sequence[Clip],
@@ -184,7 +187,7 @@ def _check_readable(
     classes: tuple[str, ...],
     train: WindowedClips,
     validation: WindowedClips,
-    options: TrainingOptions,
+    needs_validation: bool,
 ) -> None:
     skipped = len(train.skipped) + len(validation.skipped)
     if not train.clips:
@@ -196,5 +199,5 @@ def _check_readable(
             f"no usable clip to train on in class {', '.join(missing)} "
             f"({skipped} clips could not be read)"
         )
-    if options.validation > 0 and not validation.clips:
+    if needs_validation and not validation.clips:
         raise VideoError("none of the clips held back for validation can be read")

@@ -89,7 +89,7 @@ def train(
     ] = "128,64",
     dropout: Annotated[
         float, typer.Option(help="Share dropped after each LSTM layer.", rich_help_panel=NETWORK)
-    ] = 0.5,
+    ] = 0.2,
     validation: Annotated[
         float,
         typer.Option("--val", help="Part of the clips held back.", rich_help_panel=VALIDATION),
@@ -101,6 +101,15 @@ def train(
             metavar="REGEX",
             help="Hold back whole groups: clips whose names match alike stay together, such as "
             "'[^_]+' for person_action.avi.",
+            rich_help_panel=VALIDATION,
+        ),
+    ] = None,
+    validation_match: Annotated[
+        str | None,
+        typer.Option(
+            "--val-match",
+            metavar="REGEX",
+            help="Hold back exactly the clips whose names match.",
             rich_help_panel=VALIDATION,
         ),
     ] = None,
@@ -142,6 +151,7 @@ def train(
             shift=shift,
             validation=validation,
             validation_group=validation_group,
+            validation_match=validation_match,
             seed=seed,
         )
         console = Console()

@@ -1,7 +1,7 @@
 """Folders of clips: finding, splitting and windowing."""
 
 from fastrnn.data.folder import VIDEO_SUFFIXES, Clip, ClipFolder, scan_folder
-from fastrnn.data.split import Split, split_clips
+from fastrnn.data.split import Split, split_clips, split_matching
 from fastrnn.data.windowed import WindowedClips
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "WindowedClips",
     "scan_folder",
     "split_clips",
+    "split_matching",
 ]

@@ -72,6 +72,45 @@ def split_clips(
     return Split(train, validation)
 
 
+def split_matching(clips: Sequence[Clip], pattern: str) -> Split:
+    """Hold back the clips whose file names match.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        All clips.
+    pattern : str
+        Regular expression searched for in a clip's file name.
+
+    Returns
+    -------
+    Split
+        Clips that do not match for training, those that match for validation.
+
+    Raises
+    ------
+    ValueError
+        If the expression is wrong, or matches all clips or none.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from fastrnn.data import Clip, split_matching
+    >>> clips = [Clip(Path(f"{who}_{n}.avi"), n) for who in "abc" for n in range(2)]
+    >>> [clip.path.name for clip in split_matching(clips, "^c_").validation]
+    ['c_0.avi', 'c_1.avi']
+    """
+    expression = _compiled("split_matching: pattern", pattern)
+    matches = [expression.search(clip.path.name) is not None for clip in clips]
+    if len(set(matches)) < 2:
+        count = "all" if any(matches) else "none"
+        raise ValueError(f"split_matching: pattern '{pattern}' matches {count} of the clips")
+    return Split(
+        [clip for clip, match in zip(clips, matches, strict=True) if not match],
+        [clip for clip, match in zip(clips, matches, strict=True) if match],
+    )
+
+
 def _draw(clips: Sequence[Clip], fraction: float, random: np.random.Generator) -> set[int]:
     held: set[int] = set()
     for label in sorted({clip.label for clip in clips}):
@@ -103,12 +142,14 @@ def _draw_groups(
 
 
 def _group_of(clip: Clip, group: str) -> str:
-    try:
-        match = re.search(group, clip.path.name)
-    except re.error as error:
-        raise ValueError(
-            f"split_clips: group '{group}' is no regular expression: {error}"
-        ) from None
+    match = _compiled("split_clips: group", group).search(clip.path.name)
     if match is None:
         raise ValueError(f"split_clips: group '{group}' does not match {clip.path.name}")
     return next((text for text in match.groups() if text is not None), match.group())
+
+
+def _compiled(what: str, expression: str) -> re.Pattern[str]:
+    try:
+        return re.compile(expression)
+    except re.error as error:
+        raise ValueError(f"{what} '{expression}' is no regular expression: {error}") from None

@@ -12,6 +12,7 @@
 //   vtanh            4  (3.3, 3.0)    exactly -1 and 1
 //   vsigmoid         3  (2.4, 2.3)    0 (below the least normal number: gradual or 0); exactly 1
 //   vexpm1_negative  2  (0.92, 1.2)   exactly -1; 0 above 0
+//   vlog1p_unit      in softplus 4 (2.8, 2.5)
 // NaN gives NaN. vexp(0) = 1, vtanh(0) = 0, vsigmoid(0) = 1/2 exactly.
 #pragma once
 

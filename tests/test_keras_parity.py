@@ -20,7 +20,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 # Keras itself uses what NumPy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
-ROWS, STEPS, FEATURES, CLASSES = 6, 7, 4, 3
+ROWS, STEPS, FEATURES, CLASSES = 6, 5, 4, 3
 
 # Each case makes layers from a namespace, which is fastrnn.layers or keras.layers.
 Case = Callable[[Any], list[Any]]

@@ -125,7 +125,7 @@ class Loss:
             scale = 1.0 / max(1, values.size) if mean else 1.0
             if gradient is not None:
                 gradient *= scale
-            return float(values.sum()) * scale
+            return float(np.add.reduce(values, axis=None)) * scale
         weights: Array | None = None
         if mask is not None:
             weights = fit_rank(mask, values).astype(values.dtype)

@@ -197,6 +197,13 @@ class Trainable(Layer):
 
     def _inputs(self, action: str, x: Any) -> Any:
         """Inputs as an array of the model's input shape; builds the model at first sight."""
+        if (
+            isinstance(x, np.ndarray)
+            and x.dtype == self.dtype
+            and self.built
+            and x.shape[1:] == self.input_shape[1:]
+        ):
+            return x
         array = numeric_array(f"{self.name}.{action}", "x", x)
         if not self.built:
             self.build((None, *array.shape[1:]))

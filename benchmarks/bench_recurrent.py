@@ -308,7 +308,7 @@ def main() -> None:
     print(_summary_table(summary))
     others = load.share()
     if others is not None:
-        print(f"\nOther processes used {others:.1%} of the machine meanwhile.")
+        print(f"\nOther processes and guests used {others:.1%} of the machine meanwhile.")
     if args.json:
         document = {
             "machine": description,

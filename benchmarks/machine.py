@@ -120,7 +120,7 @@ def _own_seconds() -> float:
 
 
 class OtherLoad:
-    """Share of the machine that other processes have used since this object was made."""
+    """Share of the machine that others, stolen time included, have used since this was made."""
 
     def __init__(self) -> None:
         self._wall = time.perf_counter()

@@ -1,39 +1,22 @@
-"""Sequential: training, evaluation, prediction, callbacks, files, errors."""
+"""Sequential: training, evaluation, prediction, callbacks."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import fastrnn
 from fastrnn import callbacks, layers, losses, metrics, optimizers
-
-N, T, F, C = 40, 6, 4, 3
-
-Array = np.ndarray[Any, Any]
+from small_models import Array, C, F, N, T, model_of, problem
 
 
 @pytest.fixture
-def data(rng: np.random.Generator) -> tuple[Array, Array]:
-    """Sequences whose class is where their first feature is largest on average."""
-    y = rng.integers(0, C, N)
-    x = rng.normal(size=(N, T, F)).astype(np.float32)
-    x[np.arange(N), :, y] += 2
-    return x, y
-
-
-def model_of(*stack: Any, loss: Any = "sparse_categorical_crossentropy") -> fastrnn.Sequential:
-    fastrnn.utils.set_random_seed(3)
-    stack = stack or (layers.LSTM(8), layers.Dense(C, activation="softmax"))
-    model = fastrnn.Sequential([layers.Input((T, F)), *stack])
-    model.compile(optimizers.Adam(0.02), loss, metrics=["accuracy"])
-    return model
+def data() -> tuple[Array, Array]:
+    return problem()
 
 
 def test_training_learns(data: tuple[Array, Array]) -> None:
@@ -377,183 +360,3 @@ def test_layers_are_added_and_removed() -> None:
         model.add(layers.Dense)
     with pytest.raises(ValueError, match="Input must come first"):
         model.add(layers.Input((3,)))
-
-
-# Files --------------------------------------------------------------------------------
-
-
-def test_weight_files(tmp_path: Path, data: tuple[Array, Array]) -> None:
-    x, y = data
-    stack = lambda: (  # noqa: E731
-        layers.Masking(),
-        layers.Bidirectional(layers.GRU(4, return_sequences=True)),
-        layers.TimeDistributed(layers.Dense(3, "relu")),
-        layers.LSTM(4),
-        layers.Dropout(0.1),
-        layers.Dense(C, activation="softmax"),
-    )
-    model, other = model_of(*stack()), model_of(*stack())
-    model.fit(x, y, verbose=0)
-    path = tmp_path / "model.weights.h5"
-    model.save_weights(path)
-    other.load_weights(path)
-    np.testing.assert_equal(other.get_weights(), model.get_weights())
-    np.testing.assert_array_equal(other.predict(x, verbose=0), model.predict(x, verbose=0))
-    assert [entry.name for entry in tmp_path.iterdir()] == ["model.weights.h5"]
-    with pytest.raises(FileExistsError):
-        model.save_weights(path, overwrite=False)
-
-
-def test_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = model_of()
-    path = tmp_path / "model.weights.h5"
-    model.save_weights(path)
-    before = path.read_bytes()
-
-    def fail(descriptor: int) -> None:
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk is full"):
-        model_of(layers.GRU(9)).save_weights(path)
-    assert path.read_bytes() == before
-    assert [entry.name for entry in tmp_path.iterdir()] == ["model.weights.h5"]
-
-
-def test_files_that_do_not_fit(tmp_path: Path) -> None:
-    path = tmp_path / "model.weights.h5"
-    model_of(layers.LSTM(5), layers.Dense(C)).save_weights(path)
-    other = model_of(layers.LSTM(6), layers.Dense(C))
-    before = other.get_weights()
-    with pytest.raises(ValueError, match=r"lstm/cell/vars/0 \(kernel\) is of shape \(4, 20\)"):
-        other.load_weights(path)
-    np.testing.assert_equal(other.get_weights(), before)
-    with pytest.warns(UserWarning, match="does not fit"):
-        other.load_weights(path, skip_mismatch=True)
-    with pytest.raises(ValueError, match="there is no group layers/gru/cell/vars"):
-        model_of(layers.GRU(5), layers.Dense(C)).load_weights(path)
-    with pytest.raises(ValueError, match=r"must end in \.weights\.h5"):
-        other.save_weights(tmp_path / "model.h5")
-    with pytest.raises(FileNotFoundError):
-        other.load_weights(tmp_path / "none.weights.h5")
-    junk = tmp_path / "junk.weights.h5"
-    junk.write_bytes(b"no HDF5" * 100)
-    with pytest.raises(ValueError, match="is no HDF5 file"):
-        other.load_weights(junk)
-
-
-def test_hostile_weight_files_are_refused(tmp_path: Path) -> None:
-    import h5py
-
-    path = tmp_path / "model.weights.h5"
-    model = model_of(layers.Flatten(), layers.Dense(C))
-    model.save_weights(path)
-    with h5py.File(path, "r+") as file:
-        group = file["layers/dense/vars"]
-        del group["0"]
-        group.create_dataset("0", shape=(1 << 20, 1 << 14), dtype="f4", chunks=True)
-    with pytest.raises(ValueError, match="declares 68719476736 bytes"):
-        model.load_weights(path)
-    with h5py.File(path, "r+") as file:
-        group = file["layers/dense/vars"]
-        del group["0"]
-        group.create_dataset("0", shape=(24, C), dtype="f4", external=[("secret", 0, 288)])
-    with pytest.raises(ValueError, match="missing or lies in another file"):
-        model.load_weights(path)
-    with h5py.File(path, "r+") as file:
-        group = file["layers/dense/vars"]
-        del group["0"]
-        group["0"] = np.full((24, C), b"text")
-    with pytest.raises(ValueError, match="not numbers"):
-        model.load_weights(path)
-
-
-# Output -------------------------------------------------------------------------------
-
-
-def test_summary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
-    model = model_of(layers.LSTM(8, name="memory"), layers.Dense(C, name="classes"))
-    lines: list[str] = []
-    model.summary(print_fn=lines.append)
-    text = "".join(lines)
-    assert f'Model: "{model.name}"' in text
-    assert "memory (LSTM)" in text
-    assert "(None, 8)" in text
-    assert "416" in text
-    assert " Total params: 443 (1.73 KB)" in text
-    assert " Non-trainable params: 0 (0.00 B)" in text
-    model.layers[0].trainable = False
-    lines.clear()
-    model.summary(print_fn=lines.append, show_trainable=True)
-    assert "Trainable params: 27" in lines[0]
-
-
-def test_progress_of_fit(data: tuple[Array, Array], capsys: pytest.CaptureFixture[str]) -> None:
-    x, y = data
-    model = model_of()
-    model.fit(x, y, epochs=2, verbose=2, validation_data=(x, y))
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "Epoch 1/2"
-    assert lines[1].startswith("2/2 - 0s - ")
-    names = [part.split(":")[0] for part in lines[1].split(" - ")[3:]]
-    assert names == ["accuracy", "loss", "val_accuracy", "val_loss"]
-    model.fit(x, y, verbose=1)
-    bar = capsys.readouterr().out
-    assert "━" * 20 in bar
-    assert bar.endswith("\n")
-    model.fit(x, y, verbose=0)
-    assert capsys.readouterr().out == ""
-
-
-# Errors -------------------------------------------------------------------------------
-
-
-def test_errors_say_what_to_change(data: tuple[Array, Array]) -> None:
-    x, y = data
-    with pytest.raises(ValueError, match="compile the model first"):
-        fastrnn.Sequential([layers.Input((T, F)), layers.LSTM(3)]).fit(x, y)
-    model = model_of(layers.LSTM(8, name="first"), layers.Dense(C, activation="softmax"))
-    with pytest.raises(
-        ValueError, match=r"first: inputs must be of shape \(N, 6, 4\), got \(40, 6, 2\)"
-    ):
-        model.predict(x[:, :, :2])
-    with pytest.raises(ValueError, match=r"needs a batch axis: x\[None\]"):
-        model.predict(x[0])
-    with pytest.raises(ValueError, match="x has 40 samples, but y has 39"):
-        model.fit(x, y[:-1])
-    with pytest.raises(ValueError, match="needs targets y"):
-        model.fit(x)
-    with pytest.raises(TypeError, match="x must be an array of numbers"):
-        model.predict(np.full((2, T, F), "a"))
-    with pytest.raises(ValueError, match="not both"):
-        model.fit(x, y, sample_weight=np.ones(N), class_weight={0: 1.0})
-    with pytest.raises(ValueError, match="validation_split must be between 0 and 1"):
-        model.fit(x, y, validation_split=1.5)
-    with pytest.raises(ValueError, match="x has no samples"):
-        model.fit(x[:0], y[:0])
-    with pytest.raises(ValueError, match="labels must be from 0 to 2"):
-        model.fit(x, y + 1)
-    with pytest.raises(ValueError, match="unknown loss 'categorical_crossentrpy'; did you mean"):
-        model.compile("adam", "categorical_crossentrpy")
-    with pytest.raises(TypeError, match="callbacks must be"):
-        model.fit(x, y, callbacks=[print], verbose=0)
-    model.compile("adam")
-    with pytest.raises(ValueError, match="compile the model with a loss"):
-        model.fit(x, y)
-    mixed = fastrnn.Sequential(
-        [layers.Input((T, F)), layers.LSTM(3), layers.Dense(2, dtype="float64")]
-    )
-    with pytest.raises(ValueError, match="must have one dtype, got float32, float64"):
-        mixed.compile("adam", "mse")
-
-
-def test_labels() -> None:
-    one_hot = fastrnn.utils.to_categorical([[2], [0]], 4)
-    np.testing.assert_array_equal(one_hot, [[0, 0, 1, 0], [1, 0, 0, 0]])
-    assert one_hot.dtype == np.float32
-    assert fastrnn.utils.to_categorical(np.zeros((3, 2))).shape == (3, 2, 1)
-    with pytest.raises(ValueError, match="labels must be from 0 to 1"):
-        fastrnn.utils.to_categorical([0, 2], 2)
-    with pytest.raises(ValueError, match="labels must be integers"):
-        fastrnn.utils.to_categorical([0.5])

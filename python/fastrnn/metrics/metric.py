@@ -82,7 +82,7 @@ class Mean(Metric):
         """Take values into account; weights are one per sample, or one per value."""
         if weights is None:
             if values.dtype == np.bool_:
-                self.total += np.count_nonzero(values)
+                self.total += int(np.count_nonzero(values))
             else:
                 self.total += float(values.sum(dtype=np.float64))
             self.count += values.size

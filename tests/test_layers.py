@@ -370,6 +370,25 @@ def test_wrong_arguments_and_objects() -> None:
         layers.LSTM(3).set_weights([])
 
 
+def test_functions_as_options_reach_both_directions(rng: np.random.Generator) -> None:
+    def doubled(x: Array) -> Array:
+        return np.tanh(2 * x)
+
+    def halves(shape: tuple[int, ...], dtype: Any = None) -> Array:
+        return np.full(shape, 0.5, dtype)
+
+    layer = layers.Bidirectional(layers.LSTM(2, doubled, bias_initializer=halves))
+    layer(sequences(rng).astype(np.float32))
+    for one in (layer.forward_layer, layer.backward_layer):
+        assert one.activation is doubled
+        np.testing.assert_array_equal(one.get_weights()[2], np.repeat([0.5, 1, 0.5, 0.5], 2))
+
+
+def test_input_type_is_that_of_the_data(rng: np.random.Generator) -> None:
+    model = fastrnn.Sequential([layers.Input((T, F), dtype="uint8"), layers.LSTM(2)])
+    assert model.predict(rng.integers(0, 255, (N, T, F)), verbose=0).dtype == np.float32
+
+
 def test_keras_2_spellings() -> None:
     layer = layers.LSTM(3, input_shape=(T, F), implementation=2, time_major=False, unroll=False)
     assert fastrnn.Sequential([layer]).input_shape == (None, T, F)

@@ -83,7 +83,9 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(initializer: Any) -> dict[str, Any]:
-    """Keras' description of an initializer."""
+    """Keras' description of an initializer; of a function of the user's, its name."""
+    if not isinstance(initializer, Initializer):
+        return {"class_name": str(getattr(initializer, "__name__", type(initializer).__name__))}
     return {
         "module": "keras.initializers",
         "class_name": type(initializer).__name__,

@@ -226,9 +226,21 @@ def _recurrent(layer: Any) -> Recurrent:
     return layer
 
 
+# Options that a configuration has by name alone; where one is a user's function, the copy must
+# have the function itself.
+_OBJECTS = (
+    "activation",
+    "recurrent_activation",
+    "kernel_initializer",
+    "recurrent_initializer",
+    "bias_initializer",
+)
+
+
 def _renamed(layer: Recurrent, name: str, **changes: Any) -> Recurrent:
     """A layer of the same configuration under another name."""
-    copy = type(layer).from_config(layer.get_config() | {"name": name} | changes)
+    objects = {key: getattr(layer, key) for key in _OBJECTS if hasattr(layer, key)}
+    copy = type(layer).from_config(layer.get_config() | objects | {"name": name} | changes)
     assert isinstance(copy, Recurrent)
     return copy
 

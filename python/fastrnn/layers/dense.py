@@ -112,9 +112,10 @@ class Dense(Layer):
         )
         if self._separate:
             logits, y = y, ops.activation(y, self.activation)
-            self.saved = (x, logits) if training else None
+            if training:
+                self.saved = x, logits
         elif training:
-            self.saved = (x, y)
+            self.saved = x, y
         return y
 
     def backward(self, dy: Any) -> Any:
@@ -132,7 +133,7 @@ class Dense(Layer):
         """`forward` without the activation."""
         bias = self.bias
         if training:
-            self.saved = (x, None)
+            self.saved = x, None
         return ops.dense(x, self.kernel.value, None if bias is None else bias.value)
 
     def backward_logits(self, dy: Any) -> Any:

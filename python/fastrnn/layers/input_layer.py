@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from fastrnn.layers.layer import Array, Layer
 
 
@@ -17,7 +19,7 @@ class InputLayer(Layer):
         Shape of one sample; None where a size varies.
     batch_size : int, optional
     dtype : str, optional
-        Type that inputs are converted to.
+        Type of the data; each is converted to that of the first layer.
     batch_shape : sequence, optional
         `shape` with the batch axis in front.
     name : str, optional
@@ -40,7 +42,9 @@ class InputLayer(Layer):
         batch_shape = kwargs.pop("batch_input_shape", batch_shape)
         shape = kwargs.pop("input_shape", shape)
         trainable = kwargs.pop("trainable", True)
-        super().__init__(name=name, dtype=dtype, trainable=trainable, **kwargs)
+        super().__init__(name=name, trainable=trainable, **kwargs)
+        # Of the data, which may be integers; layers compute in types of their own.
+        self.dtype = np.dtype(dtype or self.dtype)
         if isinstance(shape, int):
             shape = (shape,)
         if batch_shape is not None:

@@ -79,7 +79,6 @@ class Sequential(Model):
             if self._layers or self._input_layer is not None:
                 raise ValueError(f"{self.name}: Input must come first and once")
             self._input_layer = layer
-            self.dtype = layer.dtype
             self.input_shape = self._output_shape = layer.batch_shape
             return
         if any(other.name == layer.name for other in self._layers):
@@ -91,7 +90,7 @@ class Sequential(Model):
             if shape is None and isinstance(layer, Model):
                 shape = layer.input_shape
             self.input_shape = self._output_shape = shape
-        if not self._layers and self._input_layer is None:
+        if not self._layers:
             self.dtype = layer.dtype
         if self._output_shape is not None:
             self._append_built(layer)

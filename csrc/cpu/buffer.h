@@ -17,6 +17,10 @@ class Buffer {
 
   char* bytes() const { return static_cast<char*>(data_); }
 
+  // The same memory without an owner, for arrays that Python owns.
+  static void* allocate(std::size_t bytes);  // throws std::bad_alloc
+  static void release(void* data);
+
  private:
   void* data_ = nullptr;
 };

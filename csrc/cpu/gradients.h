@@ -257,10 +257,15 @@ class Gradients {
     }
     const int lane0 = aligned ? gate0 * panel.stride : 0;
     const int vecs = aligned ? gates * panel.stride / kLanes<T> : panel.vecs;
+    const ptrdiff_t stride = static_cast<ptrdiff_t>(Cell::kBlocks) * geo.hidden;
+    for (int m = 0; m < height; ++m) {
+      for (int g = gate0; g < gate0 + gates; ++g) {
+        prefetch(out + (feature + m) * stride + run.block[g] * geo.hidden + panel.unit0, panel.units);
+      }
+    }
     for (int j = 0; j < height * kPanelLanes<T>; j += kLanes<T>) store(sums + j, Vec<T>{});
     const Segment<T> segment{&a, 0, rows, dsums_row(p, 0) + lane0, kPanelLanes<T>};
     tile_fn<T>(RowForm::kPacked, height, vecs)(&segment, 1, nullptr, 0, sums);
-    const ptrdiff_t stride = static_cast<ptrdiff_t>(Cell::kBlocks) * geo.hidden;
     for (int m = 0; m < height; ++m) {
       T* row = out + (feature + m) * stride + panel.unit0;
       for (int g = gate0; g < gate0 + gates; ++g) {

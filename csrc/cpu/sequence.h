@@ -7,7 +7,6 @@
 FASTRNN_ISA_BEGIN
 namespace {
 
-// The memory gradients of a cell with c; zero-size elsewhere.
 struct Span {
   int begin;
   int end;
@@ -15,21 +14,23 @@ struct Span {
 
 // A member's part of the work of every step: its rows with all units, without any barrier in the
 // time loop; or all rows with its units, a barrier a step. By units where a team has too few rows
-// to fill its tiles, and where the weights overflow one core's second-level cache but halves of
-// them would not.
+// to fill its tiles, and where the weights are so large that reading only a part of them saves more
+// than the barrier costs.
 struct Division {
   bool by_units;
   Span rows;
   Span units;
 };
 
-constexpr size_t kSecondLevelCache = size_t{1} << 20;
+// Weights of this size a core can read again at every step without waiting: a quarter of the usual
+// second-level cache of a server's core.
+constexpr size_t kLightWeights = size_t{256} << 10;
 
 inline Division divide(const Team& team, int batch, int hidden, int grain, size_t weight_bytes) {
   Division d{false, {0, batch}, {0, hidden}};
   if (team.size() == 1) return d;
-  const bool few_rows = batch < kMaxRows * team.size();
-  const bool heavy = weight_bytes > kSecondLevelCache && hidden >= 2 * grain * team.size();
+  const bool few_rows = batch < 2 * kMaxRows * team.size();
+  const bool heavy = weight_bytes > kLightWeights && hidden >= 2 * grain * team.size();
   d.by_units = few_rows || heavy;
   if (d.by_units) {
     team.share(hidden, grain, &d.units.begin, &d.units.end);
@@ -54,6 +55,13 @@ FASTRNN_INLINE void add(T* to, const T* from, Span s) {
   int j = s.begin;
   for (; j + kLanes<T> <= s.end; j += kLanes<T>) store(to + j, load(to + j) + load(from + j));
   for (; j < s.end; ++j) to[j] += from[j];
+}
+
+// Asks for the cache lines of [from, from + count) ahead of their use; null is no harm.
+template <class T>
+FASTRNN_INLINE void prefetch(const T* from, int count) {
+  constexpr int kLine = 64 / static_cast<int>(sizeof(T));
+  for (int j = 0; j < count; j += kLine) __builtin_prefetch(from + j);
 }
 
 template <class T>

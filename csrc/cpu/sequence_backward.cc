@@ -187,6 +187,7 @@ class BackwardRun {
       const size_t row = static_cast<size_t>(n) * hidden_;
       const int r = r0 + n;
       const T* dy = args_.dy ? args_.dy + at(n, t) * hidden_ : nullptr;
+      if (r >= seq_.batch) fetch_ahead(r - seq_.batch, dy, part.units);
       if (!active(n, t)) {
         if (dy) add(carried_ + row, dy, part.units);
         clear_sums(stage_, r, part.units);
@@ -234,6 +235,17 @@ class BackwardRun {
     for (int n = part.rows.begin; n < part.rows.end; ++n) {
       if (seq_.reset[at(n, t)]) to_initial(n, part.units);
     }
+  }
+
+  // Row r, of the step that comes next: it was written long ago and lies far away.
+  void fetch_ahead(int r, const T* dy, Span units) const {
+    const int count = units.end - units.begin;
+    const T* saved = list_.saved[r];
+    if (saved) {
+      for (int g = 0; g < Cell::kSaved; ++g) prefetch(saved + g * hidden_ + units.begin, count);
+    }
+    if (list_.c_prev[r]) prefetch(list_.c_prev[r] + units.begin, count);
+    if (dy) prefetch(dy + (seq_.reverse ? hidden_ : -hidden_) + units.begin, count);
   }
 
   template <class Stage>

@@ -48,19 +48,20 @@ def run(
         return arrays["y"], h0.copy(), None if c0 is None else c0.copy()
     if not weights.fused:
         return _general.forward(sequence)
+    make_empty = typed("empty", weights.dtype)
     h_n = np.empty_like(h0)
     c_n = None if c0 is None else np.empty_like(c0)
     if train:
-        dtype, hidden = weights.dtype, weights.hidden
+        hidden = weights.hidden
         if arrays["mask"] is not None or arrays["reset"] is not None:
             arrays["previous"] = np.empty((batch, steps), np.int32)
         if c0 is not None:
-            arrays["c_all"] = np.empty((steps, batch, hidden), dtype)
+            arrays["c_all"] = make_empty((steps, batch, hidden))
         # The simple RNN needs its output alone, which it has in y, unless zoneout mixed it.
         keep = weights.cell != "rnn" or arrays["zoneout_h"] is not None
         if keep and not (recompute and weights.cell != "rnn"):
             units = _core.CELLS[weights.cell][2]
-            arrays["saved"] = np.empty((steps, batch, units * hidden), dtype)
+            arrays["saved"] = make_empty((steps, batch, units * hidden))
     if packed is None:
         packed = weights.pack(sequence.mask_per_gate)
     typed("recurrent_forward", weights.dtype)(packed, arrays, h_n, c_n)
@@ -88,7 +89,7 @@ def backward(
         "dc_n": _optional(op, "dc_n", dc_n, dtype, state, "(N, H)"),
     }
     results: dict[str, Array | None] = {
-        "x": np.empty((batch, steps, weights.input), dtype) if need_dx else None,
+        "x": typed("empty", dtype)((batch, steps, weights.input)) if need_dx else None,
         "kernel": _result(op, "kernel", out, weights.kernel),
         "recurrent_kernel": _result(op, "recurrent_kernel", out, weights.recurrent),
         "bias": _result(op, "bias", out, weights.bias),

@@ -199,7 +199,9 @@ def check_sequence(
         "mask": mask,
         "reset": reset,
         "reverse": bool(reverse),
-        "y": np.empty((batch, steps, hidden), dtype),
+        "y": _core.empty_float((batch, steps, hidden))
+        if dtype == np.float32
+        else _core.empty_double((batch, steps, hidden)),
         "x_mask": x_mask,
         "h_mask": h_mask,
         "zoneout_h": _zoneout(op, "zoneout_h", zoneout_h, dtype, (batch, steps, hidden)),

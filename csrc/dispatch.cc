@@ -57,7 +57,7 @@ int available_isas(const char* names[3]) {
 
 // Waking a worker costs about as much as this many operations on one core.
 int team_for(double work) {
-  constexpr double kWorkPerThread = 400e3;
+  constexpr double kWorkPerThread = 250e3;
   const int threads = num_threads();
   if (work < 2 * kWorkPerThread) return 1;
   const double useful = work / kWorkPerThread;
@@ -70,17 +70,23 @@ FASTRNN_DISPATCH(DenseTable, dense_table, (), ())
 
 int recurrent_blocks(CellKind cell) {
   switch (cell) {
-    case CellKind::kRnn: return 1;
-    case CellKind::kLstm: return 4;
-    default: return 3;
+    case CellKind::kRnn:
+      return 1;
+    case CellKind::kLstm:
+      return 4;
+    default:
+      return 3;
   }
 }
 
 int recurrent_saved_units(CellKind cell) {
   switch (cell) {
-    case CellKind::kRnn: return 1;
-    case CellKind::kGruResetBefore: return 3;
-    default: return 4;
+    case CellKind::kRnn:
+      return 1;
+    case CellKind::kGruResetBefore:
+      return 3;
+    default:
+      return 4;
   }
 }
 
@@ -133,12 +139,12 @@ void dense_backward(const DenseBackward<T>& args) {
   }
 }
 
-#define FASTRNN_INSTANTIATE(T)                                                                  \
-  template void pack_recurrent<T>(const RecurrentConfig&, const RecurrentWeights<T>&,           \
-                                  PackedRecurrent<T>*);                                         \
-  template void recurrent_forward<T>(const PackedRecurrent<T>&, const RecurrentForward<T>&);    \
-  template void recurrent_backward<T>(const RecurrentConfig&, const RecurrentBackward<T>&);     \
-  template void dense_forward<T>(const DenseForward<T>&);                                       \
+#define FASTRNN_INSTANTIATE(T)                                                               \
+  template void pack_recurrent<T>(const RecurrentConfig&, const RecurrentWeights<T>&,        \
+                                  PackedRecurrent<T>*);                                      \
+  template void recurrent_forward<T>(const PackedRecurrent<T>&, const RecurrentForward<T>&); \
+  template void recurrent_backward<T>(const RecurrentConfig&, const RecurrentBackward<T>&);  \
+  template void dense_forward<T>(const DenseForward<T>&);                                    \
   template void dense_backward<T>(const DenseBackward<T>&);
 FASTRNN_INSTANTIATE(float)
 FASTRNN_INSTANTIATE(double)

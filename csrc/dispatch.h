@@ -14,19 +14,30 @@ Isa isa();
 // Declares `const Table* name();` (with arguments) in each instruction set's namespace and calls
 // the right one: FASTRNN_DISPATCH(DenseTable, dense_table, (), ()).
 #if defined(__x86_64__)
-#define FASTRNN_DISPATCH(Table, name, parameters, arguments)              \
-  namespace baseline { const Table* name parameters; }                    \
-  namespace avx2 { const Table* name parameters; }                        \
-  namespace avx512 { const Table* name parameters; }                      \
-  static const Table* name parameters {                                   \
-    switch (isa()) {                                                      \
-      case kAvx512: return avx512::name arguments;                        \
-      case kAvx2: return avx2::name arguments;                            \
-      default: return baseline::name arguments;                           \
-    }                                                                     \
+#define FASTRNN_DISPATCH(Table, name, parameters, arguments) \
+  namespace baseline {                                       \
+  const Table* name parameters;                              \
+  }                                                          \
+  namespace avx2 {                                           \
+  const Table* name parameters;                              \
+  }                                                          \
+  namespace avx512 {                                         \
+  const Table* name parameters;                              \
+  }                                                          \
+  static const Table* name parameters {                      \
+    switch (isa()) {                                         \
+      case kAvx512:                                          \
+        return avx512::name arguments;                       \
+      case kAvx2:                                            \
+        return avx2::name arguments;                         \
+      default:                                               \
+        return baseline::name arguments;                     \
+    }                                                        \
   }
 #else
-#define FASTRNN_DISPATCH(Table, name, parameters, arguments)              \
-  namespace baseline { const Table* name parameters; }                    \
+#define FASTRNN_DISPATCH(Table, name, parameters, arguments) \
+  namespace baseline {                                       \
+  const Table* name parameters;                              \
+  }                                                          \
   static const Table* name parameters { return baseline::name arguments; }
 #endif

@@ -14,8 +14,8 @@
 namespace fastrnn {
 
 // ---- The machine ---------------------------------------------------------------------------
-const char* isa_name();                      // "baseline", "avx2", "avx512": what runs
-int available_isas(const char* names[3]);    // what this machine could run, slowest first
+const char* isa_name();                    // "baseline", "avx2", "avx512": what runs
+int available_isas(const char* names[3]);  // what this machine could run, slowest first
 int num_threads();
 void set_num_threads(int threads);
 
@@ -50,41 +50,41 @@ struct PackedRecurrent {
   T* bias;           // one row of panels
   T* second_panels;  // the same for the second stage of a step; gru_reset_before only
   T* second_bias;
-  T* peephole;       // (3, H) or null
+  T* peephole;  // (3, H) or null
 };
 
 // The arrays that forward and backward share. No two of them may overlap.
 template <class T>
 struct RecurrentSequence {
-  int batch;                 // N
-  int steps;                 // T
-  const T* x;                // in (N, T, I), last axis contiguous
-  std::ptrdiff_t x_batch;    // elements from one sequence to the next
-  std::ptrdiff_t x_step;     // elements from one step to the next
-  const T* h0;               // in (N, H)
-  const T* c0;               // in (N, H); lstm only
-  const std::uint8_t* mask;  // in (N, T), nonzero = valid, or null
-  const std::uint8_t* reset; // in (N, T), nonzero = the step starts from h0, c0; or null
-  bool reverse;              // from the last step to the first
-  T* y;                      // forward: out, backward: in (N, T, H)
-  const T* x_mask;           // in (I) a row: multiplies x; or null
+  int batch;                    // N
+  int steps;                    // T
+  const T* x;                   // in (N, T, I), last axis contiguous
+  std::ptrdiff_t x_batch;       // elements from one sequence to the next
+  std::ptrdiff_t x_step;        // elements from one step to the next
+  const T* h0;                  // in (N, H)
+  const T* c0;                  // in (N, H); lstm only
+  const std::uint8_t* mask;     // in (N, T), nonzero = valid, or null
+  const std::uint8_t* reset;    // in (N, T), nonzero = the step starts from h0, c0; or null
+  bool reverse;                 // from the last step to the first
+  T* y;                         // forward: out, backward: in (N, T, H)
+  const T* x_mask;              // in (I) a row: multiplies x; or null
   std::ptrdiff_t x_mask_batch;  // elements from one sequence's mask to the next
   std::ptrdiff_t x_mask_gate;   // from one gate's (blocks in weight order) to the next; 0: shared
-  const T* h_mask;           // in (H) a row: multiplies h where it enters the product; or null
+  const T* h_mask;              // in (H) a row: multiplies h where it enters the product; or null
   std::ptrdiff_t h_mask_batch;
   std::ptrdiff_t h_mask_gate;
-  const T* zoneout_h;        // in (H) a row or null
+  const T* zoneout_h;  // in (H) a row or null
   std::ptrdiff_t zoneout_h_batch;
   std::ptrdiff_t zoneout_h_step;
   const T* zoneout_c;
   std::ptrdiff_t zoneout_c_batch;
   std::ptrdiff_t zoneout_c_step;
   // What forward leaves for backward; all null in inference.
-  T* saved;                  // (T, N, saved_units * H): gates as the cell needs them again;
-                             // null: recompute
-  T* c_all;                  // (T, N, H): c after each step; lstm only
-  std::int32_t* previous;    // (N, T): the step whose output each step started from, -1 = h0;
-                             // null where there is neither mask nor reset
+  T* saved;                // (T, N, saved_units * H): gates as the cell needs them again;
+                           // null: recompute
+  T* c_all;                // (T, N, H): c after each step; lstm only
+  std::int32_t* previous;  // (N, T): the step whose output each step started from, -1 = h0;
+                           // null where there is neither mask nor reset
 };
 
 template <class T>

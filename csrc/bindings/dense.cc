@@ -24,9 +24,14 @@ void bind_type(py::module_& m, const char* suffix) {
         [](const py::object& x, const py::object& kernel, const py::object& bias,
            const py::object& y, int activation) {
           const Sizes s = sizes(x, kernel);
-          const DenseForward<T> args{s.rows, s.input, s.output, pointer<const T>(x),
-                                     pointer<const T>(kernel), pointer<const T>(bias),
-                                     pointer<T>(y), static_cast<Activation>(activation)};
+          const DenseForward<T> args{s.rows,
+                                     s.input,
+                                     s.output,
+                                     pointer<const T>(x),
+                                     pointer<const T>(kernel),
+                                     pointer<const T>(bias),
+                                     pointer<T>(y),
+                                     static_cast<Activation>(activation)};
           const py::gil_scoped_release release;
           dense_forward(args);
         },
@@ -35,9 +40,15 @@ void bind_type(py::module_& m, const char* suffix) {
         [](const py::object& x, const py::object& kernel, const py::object& dz,
            const py::object& dx, const py::object& dkernel, const py::object& dbias) {
           const Sizes s = sizes(x, kernel);
-          const DenseBackward<T> args{s.rows, s.input, s.output, pointer<const T>(x),
-                                      pointer<const T>(kernel), pointer<const T>(dz),
-                                      pointer<T>(dx), pointer<T>(dkernel), pointer<T>(dbias)};
+          const DenseBackward<T> args{s.rows,
+                                      s.input,
+                                      s.output,
+                                      pointer<const T>(x),
+                                      pointer<const T>(kernel),
+                                      pointer<const T>(dz),
+                                      pointer<T>(dx),
+                                      pointer<T>(dkernel),
+                                      pointer<T>(dbias)};
           const py::gil_scoped_release release;
           dense_backward(args);
         },

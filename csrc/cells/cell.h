@@ -38,16 +38,16 @@ struct ForwardRow {
   T* c;                // out; may be c_prev
   const T* zoneout_h;  // null: none
   const T* zoneout_c;
-  T* saved;            // out, kSaved rows one after the other; or null
+  T* saved;  // out, kSaved rows one after the other; or null
 };
 
 template <class T>
 struct BackwardRow {
   const T* h_prev;
   const T* c_prev;
-  const T* h;      // the step's output
-  T* dh;           // in: gradient of h; out: its part that reaches h_prev past the products
-  T* dc;           // in: gradient of c; out: of c_prev
+  const T* h;  // the step's output
+  T* dh;       // in: gradient of h; out: its part that reaches h_prev past the products
+  T* dc;       // in: gradient of c; out: of c_prev
   const T* zoneout_h;
   const T* zoneout_c;
   const T* saved;  // as forward left it; or null where h is all that is needed

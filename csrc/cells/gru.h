@@ -45,8 +45,7 @@ struct GruCell {
 
   template <class T, bool kUsual, bool kFull>
   static FASTRNN_INLINE void backward(const CellContext<T>& cx, const Units<T, kFull>& u,
-                                      const BackwardRow<T>& row,
-                                      T* dsums, int stride) {
+                                      const BackwardRow<T>& row, T* dsums, int stride) {
     using A = Activations<T, kUsual>;
     const Vec<T> n = u.get(row.saved);
     const Vec<T> z = u.get(row.saved + cx.hidden);

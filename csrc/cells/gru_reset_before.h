@@ -1,8 +1,8 @@
 // GRU, reset before the product (Cho et al. 2014 as written; Keras' reset_after=False):
 //   z = s(x W_z + h' R_z + b_z)           r = s(x W_r + h' R_r + b_r)
 //   n = a(x W_n + (r h') R_n + b_n)       h = z h' + (1 - z) n
-// The candidate's product needs every unit's r, so a step has two stages: the gates, which hand on z
-// and r h', and the candidate.
+// The candidate's product needs every unit's r, so a step has two stages: the gates, which hand on
+// z and r h', and the candidate.
 #pragma once
 
 #include "cells/cell.h"

@@ -57,8 +57,7 @@ struct LstmCell {
   // dsums: gradients of the four sums, for both products.
   template <class T, bool kUsual, bool kFull>
   static FASTRNN_INLINE void backward(const CellContext<T>& cx, const Units<T, kFull>& u,
-                                      const BackwardRow<T>& row,
-                                      T* dsums, int stride) {
+                                      const BackwardRow<T>& row, T* dsums, int stride) {
     using A = Activations<T, kUsual>;
     const Vec<T> i = u.get(row.saved);
     const Vec<T> f = u.get(row.saved + cx.hidden);

@@ -29,8 +29,7 @@ struct RnnCell {
 
   template <class T, bool kUsual, bool kFull>
   static FASTRNN_INLINE void backward(const CellContext<T>& cx, const Units<T, kFull>& u,
-                                      const BackwardRow<T>& row,
-                                      T* dsums, int stride) {
+                                      const BackwardRow<T>& row, T* dsums, int stride) {
     Vec<T> dh = u.get(row.dh);
     Vec<T> dh_past = {};
     if (row.zoneout_h) {

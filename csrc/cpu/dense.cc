@@ -32,7 +32,8 @@ void multiply(int rows, int depth, const PanelSet<T>& panels, const T* const* ro
       const int last = (block + 1) * kRowBlock < rows ? (block + 1) * kRowBlock : rows;
       for (int r = block * kRowBlock; r < last;) {
         const int height = tile_rows(last - r);
-        for (int m = 0; m < height; ++m) finish.start(r + m, out, tile + m * kPanelLanes<T>, k == 0);
+        for (int m = 0; m < height; ++m)
+          finish.start(r + m, out, tile + m * kPanelLanes<T>, k == 0);
         const Segment<T> segment{row_pointers + r, k, run, b, width};
         tile_fn<T>(RowForm::kShared, height, out.vecs)(&segment, 1, nullptr, 0, tile);
         for (int m = 0; m < height; ++m) {
@@ -72,7 +73,7 @@ struct RowMajor {
 template <class T>
 size_t packed_elements(const PanelSet<T>& panels, int depth) {
   const Panel last = panels[panels.count() - 1];
-  return (static_cast<size_t>(last.unit0) + last.vecs * kLanes<T>) * depth;
+  return (static_cast<size_t>(last.unit0) + last.vecs * kLanes<T>)*depth;
 }
 
 template <class T>
@@ -146,7 +147,8 @@ void weight_gradient(const DenseBackward<T>& a, const PanelSet<T>& panels, int c
         for (int m = 0; m < height; ++m) {
           out.start(feature + m, panel, tile + m * kPanelLanes<T>, r0 == 0);
         }
-        const Segment<T> segment{&column, 0, count, packed + static_cast<size_t>(panel.unit0) * chunk,
+        const Segment<T> segment{&column, 0, count,
+                                 packed + static_cast<size_t>(panel.unit0) * chunk,
                                  panel.vecs * kLanes<T>};
         tile_fn<T>(RowForm::kPacked, height, panel.vecs)(&segment, 1, nullptr, 0, tile);
         for (int m = 0; m < height; ++m) {

@@ -29,11 +29,11 @@ constexpr int kPanelLanes = kPanelVecs * kLanes<T>;
 // One run of K products: accumulators += A[rows][0:depth] * B[0:depth][columns].
 template <class T>
 struct Segment {
-  const T* const* rows;   // row pointers, see RowForm
-  ptrdiff_t offset;       // elements from each row pointer to k = 0
-  int depth;              // K
-  const T* b;             // packed columns
-  ptrdiff_t b_stride;     // elements from k to k + 1 in b
+  const T* const* rows;  // row pointers, see RowForm
+  ptrdiff_t offset;      // elements from each row pointer to k = 0
+  int depth;             // K
+  const T* b;            // packed columns
+  ptrdiff_t b_stride;    // elements from k to k + 1 in b
 };
 
 enum class RowForm {

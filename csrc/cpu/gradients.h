@@ -1,5 +1,6 @@
 // The products of back-propagation, for one stage of a cell: from the gradients of its sums, kept
-// for a chunk of time ("dsums": [panel][row of the chunk][lanes]), to those of h, x and the weights.
+// for a chunk of time ("dsums": [panel][row of the chunk][lanes]), to those of h, x and the
+// weights.
 #pragma once
 
 #include "cpu/outer.h"
@@ -15,22 +16,26 @@ struct ChunkRows {
   const T** h;       // what the recurrent product read
   const T** c_prev;  // lstm's peepholes
   const T** saved;
-  int* batch;        // the sequence that the row belongs to
+  int* batch;  // the sequence that the row belongs to
 };
 
 template <class T, class Cell>
 class Gradients {
  public:
   Gradients(const RecurrentConfig& config, const RecurrentBackward<T>& args, int chunk_rows)
-      : geo(config), hidden_panels(config.hidden, 1, true, narrow(config.hidden)),
-        input_panels_(config.input, 1), args_(args), seq_(args.seq), chunk_rows_(chunk_rows) {}
+      : geo(config),
+        hidden_panels(config.hidden, 1, true, narrow(config.hidden)),
+        input_panels_(config.input, 1),
+        args_(args),
+        seq_(args.seq),
+        chunk_rows_(chunk_rows) {}
 
   Geometry<T, Cell> geo;
   PanelSet<T> hidden_panels;  // output columns of dsums R^T
 
   void lay_out(Layout& layout) {
-    state_weights_ = layout.take<T>(depth(Cell::kStateGates) * hidden_panels.count() *
-                                    hidden_panels.width());
+    state_weights_ =
+        layout.take<T>(depth(Cell::kStateGates) * hidden_panels.count() * hidden_panels.width());
     input_weights_ = layout.take<T>(
         args_.dx ? depth(Cell::kInputGates) * input_panels_.count() * input_panels_.width() : 0);
     dsums_ = layout.take<T>(static_cast<size_t>(geo.panels.count()) * chunk_rows_ * kPanelLanes<T>);
@@ -210,17 +215,15 @@ class Gradients {
     const int width = out.vecs * kLanes<T>;
     const int gate = only < 0 ? 0 : only;
     const T* b = packed(q, state);
-    const TileFn<T> fn = seq_.batch == 1 && state
-                             ? tile_fn_split<T>(out.vecs)
-                             : tile_fn<T>(RowForm::kShared, height, out.vecs);
+    const TileFn<T> fn = seq_.batch == 1 && state ? tile_fn_split<T>(out.vecs)
+                                                  : tile_fn<T>(RowForm::kShared, height, out.vecs);
     int used = 0;
     for (int p = 0; p < geo.panels.count(); ++p) {
       const ptrdiff_t stride = geo.panels[p].stride;
-      segments[used++] = {rows,
-                          static_cast<ptrdiff_t>(p) * chunk_rows_ * kPanelLanes<T> +
-                              (run.first + gate) * stride,
-                          static_cast<int>((only < 0 ? run.gates : 1) * stride),
-                          b + gate * stride * width, width};
+      segments[used++] = {
+          rows,
+          static_cast<ptrdiff_t>(p) * chunk_rows_ * kPanelLanes<T> + (run.first + gate) * stride,
+          static_cast<int>((only < 0 ? run.gates : 1) * stride), b + gate * stride * width, width};
       b += run.gates * stride * width;
       if (used == kBatch || p + 1 == geo.panels.count()) {
         fn(segments, used, nullptr, 0, tile);
@@ -260,7 +263,8 @@ class Gradients {
     const ptrdiff_t stride = static_cast<ptrdiff_t>(Cell::kBlocks) * geo.hidden;
     for (int m = 0; m < height; ++m) {
       for (int g = gate0; g < gate0 + gates; ++g) {
-        prefetch(out + (feature + m) * stride + run.block[g] * geo.hidden + panel.unit0, panel.units);
+        prefetch(out + (feature + m) * stride + run.block[g] * geo.hidden + panel.unit0,
+                 panel.units);
       }
     }
     for (int j = 0; j < height * kPanelLanes<T>; j += kLanes<T>) store(sums + j, Vec<T>{});
@@ -270,8 +274,8 @@ class Gradients {
       T* row = out + (feature + m) * stride + panel.unit0;
       for (int g = gate0; g < gate0 + gates; ++g) {
         if (run.block[g] < 0) continue;
-        put(row + run.block[g] * geo.hidden,
-            sums + m * kPanelLanes<T> + g * panel.stride - lane0, panel.units, nullptr, first);
+        put(row + run.block[g] * geo.hidden, sums + m * kPanelLanes<T> + g * panel.stride - lane0,
+            panel.units, nullptr, first);
       }
     }
   }
@@ -293,7 +297,8 @@ class Gradients {
         put(to + Cell::kInputBlock[g] * hidden, from, panel.units, nullptr, first);
       }
       if (Cell::kStateFirst > 0 && Cell::kStateBlock[g] >= 0) {
-        put(to + (Cell::kBlocks + Cell::kStateBlock[g]) * hidden, from, panel.units, nullptr, first);
+        put(to + (Cell::kBlocks + Cell::kStateBlock[g]) * hidden, from, panel.units, nullptr,
+            first);
       }
     }
   }
@@ -305,7 +310,7 @@ class Gradients {
   T* state_weights_ = nullptr;  // R^T: [panel of units][dsums' columns][lanes]
   T* input_weights_ = nullptr;  // W^T
   T* dsums_ = nullptr;
-  T* x_columns_ = nullptr;      // x and h by column
+  T* x_columns_ = nullptr;  // x and h by column
   T* h_columns_ = nullptr;
 };
 

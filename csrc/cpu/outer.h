@@ -10,11 +10,11 @@ namespace {
 constexpr int column_tiles(int features) { return (features + kMaxRows - 1) / kMaxRows; }
 
 // out: for each tile of kMaxRows features [capacity][height], of which [count] is written; a tile
-// begins at (first feature) * capacity. rows[r] may be null: zeros. Where `batch_of` is given, row r
-// is multiplied by mask + batch_of[r] * mask_batch. The team shares the tiles.
+// begins at (first feature) * capacity. rows[r] may be null: zeros. Where `batch_of` is given, row
+// r is multiplied by mask + batch_of[r] * mask_batch. The team shares the tiles.
 template <class T>
-void pack_columns(const T* const* rows, int count, int features, const int* batch_of,
-                  const T* mask, ptrdiff_t mask_batch, int capacity, T* out, const Team& team) {
+void pack_columns(const T* const* rows, int count, int features, const int* batch_of, const T* mask,
+                  ptrdiff_t mask_batch, int capacity, T* out, const Team& team) {
   int begin, end;
   team.share(column_tiles(features), 1, &begin, &end);
   constexpr int kBlock = 64;  // rows whose cache lines stay while neighbouring tiles read them

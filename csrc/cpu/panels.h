@@ -23,7 +23,10 @@ class PanelSet {
  public:
   // `gates` columns a unit; `compact` as above; `vecs` vectors in a full panel.
   PanelSet(int units, int gates, bool compact = true, int vecs = kPanelVecs)
-      : units_(units), gates_(gates), width_(vecs * kLanes<T> / gates), vecs_(vecs),
+      : units_(units),
+        gates_(gates),
+        width_(vecs * kLanes<T> / gates),
+        vecs_(vecs),
         compact_(compact) {}
 
   int count() const { return (units_ + width_ - 1) / width_; }

@@ -57,8 +57,10 @@ struct BarrierState {
   std::atomic<unsigned> phase{0};
 };
 
-constexpr int kSpinsBeforeYield = 4000;   // about 100 microseconds
-constexpr int kSpinsBeforeSleep = 3000;
+// A pause lasts 10 to 60 nanoseconds, by processor. Members of a team wait for each other long
+// before they let others run; workers without work go to sleep after the time of a few steps.
+constexpr int kSpinsBeforeYield = 2000;
+constexpr int kSpinsBeforeSleep = 4000;
 
 }  // namespace
 

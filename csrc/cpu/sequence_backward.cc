@@ -1,9 +1,9 @@
 // Back-propagation through time.
 //
 // Time runs backwards in chunks. Within a chunk, step by step: the cell turns the gradient of h and
-// c into that of its sums (dsums), and dsums R^T gives the gradient of the step before. When a chunk
-// is done, one large product each adds its share of dW, dR and dx while dsums are still in cache.
-// Rows whose step is masked leave zeros in dsums.
+// c into that of its sums (dsums), and dsums R^T gives the gradient of the step before. When a
+// chunk is done, one large product each adds its share of dW, dR and dx while dsums are still in
+// cache. Rows whose step is masked leave zeros in dsums.
 #include "cpu/gradients.h"
 #include "cpu/tables.h"
 
@@ -16,11 +16,16 @@ class BackwardRun {
   // packed: forward's weights, where the gates are to be computed again; or null.
   BackwardRun(const RecurrentConfig& config, const RecurrentBackward<T>& args,
               const PackedRecurrent<T>* packed)
-      : args_(args), seq_(args.seq), hidden_(config.hidden),
-        chunk_(chunk_steps(args.seq)), chunk_rows_(chunk_ * args.seq.batch),
-        stage_(config, args, chunk_rows_), second_(config, args, chunk_rows_),
+      : args_(args),
+        seq_(args.seq),
+        hidden_(config.hidden),
+        chunk_(chunk_steps(args.seq)),
+        chunk_rows_(chunk_ * args.seq.batch),
+        stage_(config, args, chunk_rows_),
+        second_(config, args, chunk_rows_),
         context_{config.activation, config.gate_activation, args.weights.peephole, config.hidden},
-        usual_(is_usual<Cell>(config)), packed_(packed) {}
+        usual_(is_usual<Cell>(config)),
+        packed_(packed) {}
 
   size_t scratch_size(int team) {
     Layout measure;
@@ -40,8 +45,9 @@ class BackwardRun {
                           ? stage_.geo.panels.width()
                           : second_.geo.panels.width();
     const int grain = width > stage_.hidden_panels.width() ? width : stage_.hidden_panels.width();
-    const Division part = divide(team, seq_.batch, hidden_, grain,
-                                 sizeof(T) * Cell::kBlocks * static_cast<size_t>(hidden_) * hidden_);
+    const Division part =
+        divide(team, seq_.batch, hidden_, grain,
+               sizeof(T) * Cell::kBlocks * static_cast<size_t>(hidden_) * hidden_);
     start(part);
     team.barrier();  // packed weights
     for (int end = seq_.steps; end > 0; end -= chunk_) {
@@ -81,7 +87,7 @@ class BackwardRun {
 
   // One thread's own memory.
   struct Member {
-    const T** rows;    // dsums' rows of the step, for each stage
+    const T** rows;  // dsums' rows of the step, for each stage
     const T** second_rows;
     T** to;
     T** second_to;
@@ -200,7 +206,10 @@ class BackwardRun {
         clear(carried_ + row, part.units);
       }
       BackwardRow<T> cell{
-          list_.h[r], list_.c_prev[r], seq_.y + at(n, t) * hidden_, dh_ + row,
+          list_.h[r],
+          list_.c_prev[r],
+          seq_.y + at(n, t) * hidden_,
+          dh_ + row,
           Cell::kHasMemory ? dc_ + row : nullptr,
           zoneout_row(seq_.zoneout_h, seq_.zoneout_h_batch, seq_.zoneout_h_step, n, t),
           zoneout_row(seq_.zoneout_c, seq_.zoneout_c_batch, seq_.zoneout_c_step, n, t),
@@ -223,8 +232,13 @@ class BackwardRun {
       add_products(second_, me.second_rows, me.second_to, me.batch, count, part.units);
       for (int i = 0; i < count; ++i) {
         const int r = r0 + me.batch[i];
-        const BackwardRow<T> cell{list_.h[r], me.second_to[i], nullptr, me.to[i],
-                                  gated_ + static_cast<size_t>(r) * hidden_, nullptr, nullptr,
+        const BackwardRow<T> cell{list_.h[r],
+                                  me.second_to[i],
+                                  nullptr,
+                                  me.to[i],
+                                  gated_ + static_cast<size_t>(r) * hidden_,
+                                  nullptr,
+                                  nullptr,
                                   list_.saved[r]};
         apply<Cell>(stage_, r, cell, part.units);
       }
@@ -257,8 +271,8 @@ class BackwardRun {
   }
 
   template <class Stage>
-  static void add_products(const Stage& stage, const T* const* rows, T* const* to,
-                           const int* batch, int count, Span units) {
+  static void add_products(const Stage& stage, const T* const* rows, T* const* to, const int* batch,
+                           int count, Span units) {
     const int width = stage.hidden_panels.width();
     for (int q = units.begin / width; q * width < units.end; ++q) {
       stage.add_state(q, rows, batch, count, to);
@@ -334,9 +348,13 @@ class BackwardRun {
         const int i = rows.count++;
         rows.x[i] = list_.x[r];
         rows.h[i] = list_.h[r];
-        rows.cell[i] = {list_.h[r], list_.c_prev[r], nullptr,
+        rows.cell[i] = {list_.h[r],
+                        list_.c_prev[r],
+                        nullptr,
                         kTwoStages ? gated_ + static_cast<size_t>(r) * hidden_ : nullptr,
-                        nullptr, nullptr, const_cast<T*>(list_.saved[r])};
+                        nullptr,
+                        nullptr,
+                        const_cast<T*>(list_.saved[r])};
         if (rows.x_mask) rows.x_mask[i] = seq_.x_mask + n * seq_.x_mask_batch;
         if (rows.h_mask) rows.h_mask[i] = seq_.h_mask + n * seq_.h_mask_batch;
       }
@@ -374,8 +392,7 @@ class BackwardRun {
         const T c_prev = list_.c_prev[r][unit];
         sums[0] += d[0] * c_prev;
         sums[1] += d[panel.stride] * c_prev;
-        sums[2] += d[3 * panel.stride] *
-                   (saved[hidden_] * c_prev + saved[0] * saved[2 * hidden_]);
+        sums[2] += d[3 * panel.stride] * (saved[hidden_] * c_prev + saved[0] * saved[2 * hidden_]);
       }
       for (int g = 0; g < 3; ++g) {
         T* to = args_.dpeephole + g * hidden_ + unit;
@@ -394,7 +411,7 @@ class BackwardRun {
   CellContext<T> context_;
   bool usual_;
   const PackedRecurrent<T>* packed_;
-  T* dh_ = nullptr;       // (N, H): gradient of the state between two steps
+  T* dh_ = nullptr;  // (N, H): gradient of the state between two steps
   T* dc_ = nullptr;
   T* carried_ = nullptr;  // (N, H): dy of masked steps, for the output that they repeat
   T* d_gated_ = nullptr;  // (N, H): two stages: the gradient of r h'
@@ -426,10 +443,14 @@ constexpr BackwardTable kTable = {backward<float, Cell>, backward<double, Cell>}
 
 const BackwardTable* backward_table(CellKind cell) {
   switch (cell) {
-    case CellKind::kRnn: return &kTable<RnnCell>;
-    case CellKind::kGru: return &kTable<GruCell>;
-    case CellKind::kLstm: return &kTable<LstmCell>;
-    case CellKind::kGruResetBefore: return &kTable<GruResetBeforeCell>;
+    case CellKind::kRnn:
+      return &kTable<RnnCell>;
+    case CellKind::kGru:
+      return &kTable<GruCell>;
+    case CellKind::kLstm:
+      return &kTable<LstmCell>;
+    case CellKind::kGruResetBefore:
+      return &kTable<GruResetBeforeCell>;
   }
   return nullptr;
 }

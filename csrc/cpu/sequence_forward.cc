@@ -9,7 +9,9 @@ template <class T, class Cell>
 class ForwardRun {
  public:
   ForwardRun(const PackedRecurrent<T>& packed, const RecurrentForward<T>& args)
-      : args_(args), seq_(args.seq), step_(packed, packed.panels, packed.bias, args.seq),
+      : args_(args),
+        seq_(args.seq),
+        step_(packed, packed.panels, packed.bias, args.seq),
         second_(packed, packed.second_panels, packed.second_bias, args.seq) {
     // With a handful of rows a step's tiles are thin; the input's part then goes through full
     // tiles, for the rows of many steps at once, while they are in cache.
@@ -71,10 +73,10 @@ class ForwardRun {
 
   // One thread's own memory.
   struct Member {
-    const T** state_h;   // where each row's state lies now
+    const T** state_h;  // where each row's state lies now
     const T** state_c;
-    const T** output;    // its last output, null before the first
-    int32_t* last;       // the step of that state, -1 = h0
+    const T** output;  // its last output, null before the first
+    int32_t* last;     // the step of that state, -1 = h0
     const T** x;
     const T** h;
     const T** x_mask;
@@ -173,7 +175,9 @@ class ForwardRun {
       T* c = nullptr;
       if (Cell::kHasMemory) c = seq_.c_all ? seq_.c_all + kept * hidden : c_ + row;
       if (chunk_) {
-        me.sums[count] = me.projected + row_lanes() * ((s % chunk_) * (part.rows.end - part.rows.begin) + n - part.rows.begin);
+        me.sums[count] =
+            me.projected +
+            row_lanes() * ((s % chunk_) * (part.rows.end - part.rows.begin) + n - part.rows.begin);
       } else {
         me.x[count] = seq_.x + n * seq_.x_batch + t * seq_.x_step;
         if (seq_.x_mask) me.x_mask[count] = seq_.x_mask + n * seq_.x_mask_batch;
@@ -181,10 +185,14 @@ class ForwardRun {
       me.h[count] = me.state_h[n];
       if (seq_.h_mask) me.h_mask[count] = seq_.h_mask + n * seq_.h_mask_batch;
       T* saved = seq_.saved ? seq_.saved + kept * hidden * Cell::kSaved : nullptr;
-      me.cell[count] = {me.state_h[n], Cell::kHasMemory ? me.state_c[n] : nullptr, y, c,
-                        zoneout_row(seq_.zoneout_h, seq_.zoneout_h_batch, seq_.zoneout_h_step, n, t),
-                        zoneout_row(seq_.zoneout_c, seq_.zoneout_c_batch, seq_.zoneout_c_step, n, t),
-                        saved};
+      me.cell[count] = {
+          me.state_h[n],
+          Cell::kHasMemory ? me.state_c[n] : nullptr,
+          y,
+          c,
+          zoneout_row(seq_.zoneout_h, seq_.zoneout_h_batch, seq_.zoneout_h_step, n, t),
+          zoneout_row(seq_.zoneout_c, seq_.zoneout_c_batch, seq_.zoneout_c_step, n, t),
+          saved};
       if constexpr (kTwoStages) {
         // The first stage's z and r h'; y waits for the second.
         me.sums[count] = y;
@@ -197,7 +205,12 @@ class ForwardRun {
       if (seq_.previous) me.last[n] = t;
       ++count;
     }
-    return {count, chunk_ ? nullptr : me.x, me.h, chunk_ ? me.sums : nullptr, me.cell, seq_.x_mask && !chunk_ ? me.x_mask : nullptr,
+    return {count,
+            chunk_ ? nullptr : me.x,
+            me.h,
+            chunk_ ? me.sums : nullptr,
+            me.cell,
+            seq_.x_mask && !chunk_ ? me.x_mask : nullptr,
             seq_.h_mask ? me.h_mask : nullptr};
   }
 
@@ -217,18 +230,19 @@ class ForwardRun {
   const RecurrentSequence<T>& seq_;
   Step<T, Cell> step_;
   Step<T, Second> second_;  // of a cell with two stages
-  int chunk_;              // steps whose input part is computed ahead; 0: inside the tiles
-  Member first_{};         // the first thread's; the others' lie member_size_ apart
+  int chunk_;               // steps whose input part is computed ahead; 0: inside the tiles
+  Member first_{};          // the first thread's; the others' lie member_size_ apart
   size_t member_size_ = 0;
-  T* c_ = nullptr;         // inference's memory, updated in place
-  T* handed_ = nullptr;    // (N, 2, H): what the first of two stages hands on
+  T* c_ = nullptr;       // inference's memory, updated in place
+  T* handed_ = nullptr;  // (N, 2, H): what the first of two stages hands on
 };
 
 template <class T, class Cell>
 void forward(const PackedRecurrent<T>& packed, const RecurrentForward<T>& args) {
   ForwardRun<T, Cell> run(packed, args);
-  const double work = 2.0 * args.seq.batch * args.seq.steps * (packed.config.input + packed.config.hidden) *
-                      packed.config.hidden * Cell::kBlocks;
+  const double work = 2.0 * args.seq.batch * args.seq.steps *
+                      (packed.config.input + packed.config.hidden) * packed.config.hidden *
+                      Cell::kBlocks;
   const int threads = team_for(work);
   const Buffer memory(run.scratch_size(threads));
   run.use(memory.bytes(), threads);
@@ -318,10 +332,14 @@ constexpr ForwardTable kTable = {pack<float, Cell>, pack<double, Cell>, forward<
 
 const ForwardTable* forward_table(CellKind cell) {
   switch (cell) {
-    case CellKind::kRnn: return &kTable<RnnCell>;
-    case CellKind::kGru: return &kTable<GruCell>;
-    case CellKind::kLstm: return &kTable<LstmCell>;
-    case CellKind::kGruResetBefore: return &kTable<GruResetBeforeCell>;
+    case CellKind::kRnn:
+      return &kTable<RnnCell>;
+    case CellKind::kGru:
+      return &kTable<GruCell>;
+    case CellKind::kLstm:
+      return &kTable<LstmCell>;
+    case CellKind::kGruResetBefore:
+      return &kTable<GruResetBeforeCell>;
   }
   return nullptr;
 }

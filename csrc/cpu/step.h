@@ -31,7 +31,8 @@ template <class T, class Cell>
 class Geometry {
  public:
   explicit Geometry(const RecurrentConfig& config)
-      : input(config.input), hidden(config.hidden),
+      : input(config.input),
+        hidden(config.hidden),
         panels(config.hidden, Cell::kGates, !config.mask_per_gate) {}
 
   int input;
@@ -50,7 +51,8 @@ class Geometry {
   // Elements of one packed panel, and where it begins.
   size_t panel_size(const Panel& p) const {
     return (static_cast<size_t>(input) * input_vecs(p) +
-            static_cast<size_t>(hidden) * state_vecs(p)) * kLanes<T>;
+            static_cast<size_t>(hidden) * state_vecs(p)) *
+           kLanes<T>;
   }
   size_t panel_offset(int p) const { return p == 0 ? 0 : p * panel_size(panels[0]); }
   size_t packed_size() const {
@@ -63,11 +65,11 @@ class Geometry {
 template <class T>
 struct StepRows {
   int count;
-  const T** x;             // null where `sums` is given
+  const T** x;  // null where `sums` is given
   const T** h;
-  const T** sums;          // input's part, already summed (rows of panels), or null
+  const T** sums;  // input's part, already summed (rows of panels), or null
   ForwardRow<T>* cell;
-  const T** x_mask;        // at the row's first gate, or null
+  const T** x_mask;  // at the row's first gate, or null
   const T** h_mask;
 };
 
@@ -84,10 +86,15 @@ class Step {
   // panels, bias: of this cell's stage.
   Step(const PackedRecurrent<T>& packed, const T* panels, const T* bias,
        const RecurrentSequence<T>& seq)
-      : geo(packed.config), panels_(panels), bias_(bias),
+      : geo(packed.config),
+        panels_(panels),
+        bias_(bias),
         context_{packed.config.activation, packed.config.gate_activation, packed.peephole,
                  packed.config.hidden},
-        usual_(is_usual<Cell>(packed.config)), split_(seq.batch == 1), x_mask_gate_(seq.x_mask_gate), h_mask_gate_(seq.h_mask_gate) {}
+        usual_(is_usual<Cell>(packed.config)),
+        split_(seq.batch == 1),
+        x_mask_gate_(seq.x_mask_gate),
+        h_mask_gate_(seq.h_mask_gate) {}
 
   Geometry<T, Cell> geo;
 
@@ -202,13 +209,13 @@ class Step {
     }
     const RowForm form = per_vector ? RowForm::kPerVector : RowForm::kShared;
     if (Cell::kStateFirst > 0 && aligned) {
-      const TileFn<T> fn = split && !per_vector ? tile_fn_split_shifted<T>()
-                                               : tile_fn_shifted<T>(form, height);
+      const TileFn<T> fn =
+          split && !per_vector ? tile_fn_split_shifted<T>() : tile_fn_shifted<T>(form, height);
       fn(&x, input, &h, state, tile);
       return;
     }
-    const TileFn<T> fn = split && !per_vector ? tile_fn_split<T>(panel.vecs)
-                                              : tile_fn<T>(form, height, panel.vecs);
+    const TileFn<T> fn =
+        split && !per_vector ? tile_fn_split<T>(panel.vecs) : tile_fn<T>(form, height, panel.vecs);
     const Segment<T> both[2] = {input ? x : h, h};
     fn(both, input + state, nullptr, 0, tile);
   }

@@ -77,4 +77,4 @@ class TerminalProgress(TrainingProgress):
         line += f"  loss {stats.loss:.4f}  acc {stats.accuracy:.3f}"
         if stats.val_loss is not None:
             line += f"  val_loss {stats.val_loss:.4f}  val_acc {stats.val_accuracy:.3f}"
-        self.console.print(line + ("  best" if best else ""), highlight=False)
+        self.console.print(line + ("  best" if best else ""), highlight=False, soft_wrap=True)

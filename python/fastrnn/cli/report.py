@@ -47,7 +47,12 @@ def print_evaluation(console: Console, evaluation: Evaluation, classes: Sequence
 
 
 def _confusion_table(evaluation: Evaluation, classes: Sequence[str]) -> Table:
-    table = Table(title="clips by true class (rows) and predicted class", title_justify="left")
+    table = Table(
+        title="clips by true class (rows) and predicted class",
+        title_justify="left",
+        box=None,
+        padding=(0, 1),
+    )
     table.add_column("true", no_wrap=True)
     for name in classes:
         table.add_column(Text(name), justify="right", no_wrap=True)

@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "activations", "apps", "callbacks", "config", "data", "initializers", "layers", "losses",
-    "metrics", "models", "ops", "optimizers", "testing", "utils", "video",
+    "metrics", "models", "ops", "optimizers", "reference", "testing", "utils", "video",
 )  # fmt: skip
 _NAMES = {
     "Sequential": "models",
@@ -24,7 +24,7 @@ _NAMES = {
     "show_config": "config",
 }
 
-__all__ = [*_MODULES, *_NAMES, "__version__"]  # noqa: PLE0604
+__all__ = [*_MODULES, *_NAMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

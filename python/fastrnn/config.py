@@ -13,12 +13,12 @@ __all__ = ["get_num_threads", "set_num_threads", "show_config"]
 
 
 def get_num_threads() -> int:
-    """Threads that a call may use: OMP_NUM_THREADS, else the cores this process may run on."""
+    """Return the threads that a call may use: OMP_NUM_THREADS, else the cores at hand."""
     return int(_core.num_threads())
 
 
 def set_num_threads(threads: int) -> None:
-    """Sets how many threads a call may use.
+    """Set how many threads a call may use.
 
     Results are bitwise the same for any number.
 
@@ -28,14 +28,16 @@ def set_num_threads(threads: int) -> None:
         At least 1, at most 1024.
     """
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
-        raise TypeError(f"set_num_threads: threads must be an integer, got {type(threads).__name__}")
+        raise TypeError(
+            f"set_num_threads: threads must be an integer, got {type(threads).__name__}"
+        )
     if not 1 <= threads <= 1024:
         raise ValueError(f"set_num_threads: threads must lie in 1..1024, got {threads}")
     _core.set_num_threads(int(threads))
 
 
 def show_config() -> dict[str, Any]:
-    """What this build is and what it runs on.
+    """Return what this build is and what it runs on.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ _LARGEST = 2**31 - 1
 
 
 def to_array(op: str, name: str, value: object) -> Array:
-    """Anything that holds numbers (buffer protocol, DLPack, nested lists) as an array."""
+    """Return anything that holds numbers (buffer protocol, DLPack, nested lists) as an array."""
     if isinstance(value, np.ndarray):
         return value
     if value is None or isinstance(value, (str, bytes, dict, set)):
@@ -30,21 +31,34 @@ def to_array(op: str, name: str, value: object) -> Array:
         ) from None
 
 
-def weight(op: str, name: str, value: object) -> Array:
-    """A float32 or float64 array, contiguous: its dtype is the call's."""
+def floating(op: str, name: str, value: object) -> Array:
+    """Return a float32 or float64 array, in whatever layout and byte order it comes."""
     array = to_array(op, name, value)
-    if array.dtype.newbyteorder("=") not in FLOATS:
+    if array.dtype not in FLOATS and array.dtype.newbyteorder("=") not in FLOATS:
         raise TypeError(f"{op}: {name} must be float32 or float64, got {array.dtype}")
+    return array
+
+
+def weight(op: str, name: str, value: object) -> Array:
+    """Return a float32 or float64 array, contiguous: its dtype is the call's."""
+    array = floating(op, name, value)
     return contiguous(array, array.dtype.newbyteorder("="))
 
 
 def contiguous(array: Array, dtype: np.dtype[Any]) -> Array:
-    """C order, native byte order, aligned; the array itself where it is so already."""
+    """Convert to this dtype, C order and alignment; return the array itself where it is so."""
+    flags = array.flags
+    if array.dtype == dtype and flags.c_contiguous and flags.aligned:
+        return array
     return np.require(array, dtype=dtype, requirements=("C", "A"))
 
 
-def converted(op: str, name: str, value: object, dtype: np.dtype[Any]) -> Array:
-    """An array of the call's dtype: integers and lists are converted, other floats refused."""
+def numbers(op: str, name: str, value: object, dtype: np.dtype[Any]) -> Array:
+    """Return what may become an array of the call's dtype; nothing is converted yet.
+
+    Integers and lists may, other floats may not. Shapes can be checked on the result before
+    :func:`contiguous` makes a copy: a view of a few bytes may claim any size.
+    """
     array = to_array(op, name, value)
     if array.dtype == dtype:
         return array
@@ -56,21 +70,21 @@ def converted(op: str, name: str, value: object, dtype: np.dtype[Any]) -> Array:
         )
     if kind not in "fiub":
         raise TypeError(f"{op}: {name} must be an array of numbers, got dtype {array.dtype}")
-    return array.astype(dtype)
+    return array
 
 
 def shaped(
     op: str, name: str, value: object, dtype: np.dtype[Any], shape: tuple[int, ...], symbols: str
 ) -> Array:
-    """A contiguous array of exactly this shape; ``symbols`` name it in the error."""
-    array = converted(op, name, value, dtype)
+    """Return a contiguous array of exactly this shape; ``symbols`` name it in the error."""
+    array = numbers(op, name, value, dtype)
     if array.shape != shape:
         raise ValueError(f"{op}: {name} must be {symbols} = {shape}, got {array.shape}")
     return contiguous(array, dtype)
 
 
 def flags(op: str, name: str, value: object, shape: tuple[int, int]) -> Array:
-    """A boolean (N, T) array as bytes."""
+    """Return a boolean (N, T) array as bytes."""
     array = to_array(op, name, value)
     if array.dtype.kind not in "biu":
         raise TypeError(f"{op}: {name} must be boolean, got dtype {array.dtype}")
@@ -80,7 +94,7 @@ def flags(op: str, name: str, value: object, shape: tuple[int, int]) -> Array:
 
 
 def mask_of_lengths(op: str, value: object, batch: int, steps: int) -> Array:
-    """The right-padded mask (N, T), as bytes, of lengths (N,)."""
+    """Return the right-padded mask (N, T), as bytes, of lengths (N,)."""
     lengths = to_array(op, "lengths", value)
     if lengths.dtype.kind not in "iu":
         raise TypeError(f"{op}: lengths must be integers, got dtype {lengths.dtype}")
@@ -92,27 +106,38 @@ def mask_of_lengths(op: str, value: object, batch: int, steps: int) -> Array:
     return (np.arange(steps) < lengths[:, None]).view(np.uint8)
 
 
-def strided(op: str, name: str, value: object, dtype: np.dtype[Any]) -> Array:
-    """An array whose last axis is contiguous; other strides may be anything the kernels take."""
-    array = converted(op, name, value, dtype)
-    item = array.itemsize
-    usable = (
-        array.flags.aligned
-        and (array.ndim == 0 or array.shape[-1] <= 1 or array.strides[-1] == item)
-        and all(s >= 0 and s % item == 0 for s in array.strides)
-    )
-    return array if usable else np.require(array, requirements=("C", "A"))
+def strided(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Make the last axis contiguous; other strides may be anything the kernels take."""
+    if array.dtype == dtype and array.flags.aligned:
+        item, strides = array.itemsize, array.strides
+        if (array.shape[-1] <= 1 or strides[-1] == item) and all(
+            s >= 0 and s % item == 0 for s in strides
+        ):
+            return array
+    return contiguous(array, dtype)
 
 
 def check_sizes(op: str, **sizes: int) -> None:
-    """Refuses what the kernels' 32-bit counters can't hold."""
+    """Refuse what the kernels' 32-bit counters can't hold."""
     for name, size in sizes.items():
         if size > _LARGEST:
             raise ValueError(f"{op}: {name} must be at most {_LARGEST}, got {size}")
 
 
+def check_out(op: str, out: object, known: Iterable[str]) -> None:
+    """Refuse what is no dictionary, and names that no gradient has."""
+    if out is None:
+        return
+    if not isinstance(out, Mapping):
+        raise TypeError(f"{op}: out must be a dictionary of arrays, got {type(out).__name__}")
+    names = list(known)
+    for name in out:
+        if name not in names:
+            raise ValueError(f"{op}: out may hold {', '.join(names)}; got {name!r}")
+
+
 def output(op: str, name: str, value: object, like: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An array that the core may write into, given by the caller."""
+    """Return an array, given by the caller, that the core may write into."""
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{op}: out[{name!r}] must be a NumPy array, got {type(value).__name__}")
     if value.dtype != dtype:
@@ -122,3 +147,35 @@ def output(op: str, name: str, value: object, like: tuple[int, ...], dtype: np.d
     if not (value.flags.c_contiguous and value.flags.aligned and value.flags.writeable):
         raise ValueError(f"{op}: out[{name!r}] must be writable, aligned and in C order")
     return value
+
+
+def check_overlap(op: str, out: Mapping[str, Array], inputs: Mapping[str, object]) -> None:
+    """Refuse arrays to write into that share memory with each other or with what is read."""
+    arrays = list(out.values())
+    buffers = {id(buffer): buffer for buffer in map(_buffer, arrays)}
+    # Arrays that own their memory are apart, and so are views of different ones: that settles
+    # nearly all pairs without a look at addresses. Memory from elsewhere may be anybody's.
+    owned = all(buffer.base is None for buffer in buffers.values())
+    suspects = [
+        (name, other)
+        for name, other in inputs.items()
+        if isinstance(other, np.ndarray)
+        and not (owned and other.base is None and id(other) not in buffers)
+    ]
+    for name, other in suspects:
+        if any(np.may_share_memory(buffer, other) for buffer in buffers.values()):
+            for mine, array in out.items():
+                if np.may_share_memory(array, other):
+                    raise ValueError(f"{op}: out[{mine!r}] must not overlap {name}")
+    for i in range(1, len(arrays)):
+        for j in range(i):
+            if np.may_share_memory(arrays[i], arrays[j]):
+                names = list(out)
+                raise ValueError(f"{op}: out[{names[i]!r}] must not overlap out[{names[j]!r}]")
+
+
+def _buffer(array: Array) -> Array:
+    """Return the array that this one is a view of, in the end; itself where it is no view."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array

@@ -1,7 +1,7 @@
 """Recurrent cells step by step in NumPy, for activations that the kernels do not know.
 
-One path for everything: any activation (softmax over the units, a callable), every option. Equations
-and names as in docs/equations.md; the fused path is csrc/cpu/sequence_forward.cc.
+One path for everything: any activation (softmax over the units, a callable), every option.
+Equations and names as in docs/equations.md; the fused path is csrc/cpu/sequence_forward.cc.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class _Run:
         one = np.ones((), dtype)
         # Whatever lies in masked steps, NaN included, must not reach a sum.
         self.x: Array = a["x"] if a["mask"] is None else np.where(self.mask[..., None], a["x"], 0)
-        self.x_mask: Array = (
-            np.broadcast_to(one, (w.blocks, self.batch, w.input)) if a["x_mask"] is None else a["x_mask"]
-        )
-        self.h_mask: Array = (
-            np.broadcast_to(one, (w.blocks, self.batch, w.hidden)) if a["h_mask"] is None else a["h_mask"]
-        )
-        bias = np.zeros(w.blocks * w.hidden, dtype) if w.bias is None else w.bias
-        self.input_bias, self.state_bias = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
+        rows = (w.blocks, self.batch)
+        x_mask, h_mask = a["x_mask"], a["h_mask"]
+        self.x_mask: Array = np.broadcast_to(one, (*rows, w.input)) if x_mask is None else x_mask
+        self.h_mask: Array = np.broadcast_to(one, (*rows, w.hidden)) if h_mask is None else h_mask
+        bias: Array = np.zeros(w.blocks * w.hidden, dtype) if w.bias is None else w.bias
+        two_rows = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
+        self.input_bias: Array = two_rows[0]
+        self.state_bias: Array = two_rows[1]
         self.peephole = np.zeros((3, w.hidden), dtype) if w.peephole is None else w.peephole
 
     def times(self) -> list[int]:
@@ -73,7 +73,8 @@ class _Run:
 
     def from_x(self, t: int, block: int) -> Array:
         x = self.x[:, t] * self.x_mask[block]
-        return x @ self.columns(self.weights.kernel, block) + self.columns(self.input_bias, block)
+        product = x @ self.columns(self.weights.kernel, block)
+        return np.asarray(product + self.columns(self.input_bias, block))
 
     def from_h(self, h: Array, block: int) -> Array:
         product = (h * self.h_mask[block]) @ self.columns(self.weights.recurrent, block)
@@ -81,7 +82,7 @@ class _Run:
 
 
 def forward(sequence: Sequence) -> tuple[Array, Array, Array | None]:
-    """As the fused kernels; leaves the steps in ``sequence.extra`` for :func:`backward`."""
+    """Run as the fused kernels do; leave the steps in ``sequence.extra`` for :func:`backward`."""
     run = _Run(sequence)
     arrays, y = sequence.arrays, sequence.arrays["y"]
     h, c = arrays["h0"].copy(), None if arrays["c0"] is None else arrays["c0"].copy()
@@ -142,7 +143,7 @@ def _rnn_step(run: _Run, t: int, h: Array, _: Array | None) -> dict[str, Any]:
 def backward(
     sequence: Sequence, given: dict[str, Array | None], results: dict[str, Array | None]
 ) -> None:
-    """Fills ``results`` with the gradients."""
+    """Fill ``results`` with the gradients."""
     run = _Run(sequence)
     dtype = run.weights.dtype
     state = (run.batch, run.hidden)
@@ -187,7 +188,7 @@ def _block_back(
     run: _Run, step: dict[str, Any], block: int, d_input: Array, d_state: Array | None,
     total: dict[str, Array],
 ) -> Array | None:  # fmt: skip
-    """Adds one block's share to the weights' gradients; returns that of h_prev."""
+    """Add one block's share to the weights' gradients; return that of h_prev."""
     w, t = run.weights, step["t"]
     x_mask = run.x_mask[block]
     run.columns(total["kernel"], block)[...] += (run.x[:, t] * x_mask).T @ d_input
@@ -219,10 +220,10 @@ def _lstm_back(
         total["peephole"] += [
             (d_i * c_prev).sum(0), (d_f * c_prev).sum(0), (d_o * step["c"]).sum(0)
         ]  # fmt: skip
-    dh_prev = sum(
-        _block_back(run, step, k, d, d, total) for k, d in enumerate((d_i, d_f, d_g, d_o))
-    )
-    return np.asarray(dh_prev), dc * f + d_i * run.peephole[0] + d_f * run.peephole[1]
+    dh_prev = np.zeros_like(dh)
+    for block, d in enumerate((d_i, d_f, d_g, d_o)):
+        dh_prev += _block_back(run, step, block, d, d, total)
+    return dh_prev, dc * f + d_i * run.peephole[0] + d_f * run.peephole[1]
 
 
 def _gru_back(

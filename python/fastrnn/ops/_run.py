@@ -10,9 +10,12 @@ import numpy as np
 from fastrnn import _core
 from fastrnn.ops import _arrays, _general
 from fastrnn.ops._arrays import Array
-from fastrnn.ops._sequence import Sequence, Weights
+from fastrnn.ops._sequence import Sequence, empty
 
 Gradients = dict[str, Array]
+
+# What backward reads of a sequence's arrays, beside those that forward made for it alone.
+_READ = ("x", "h0", "c0", "y", "mask", "reset", "x_mask", "h_mask", "zoneout_h", "zoneout_c")
 
 
 @dataclass(slots=True)
@@ -24,7 +27,7 @@ class Cache:
 
 
 def check_cache(cache: object, cell: str) -> None:
-    """Refuses what did not come from this cell's forward function."""
+    """Refuse what did not come from this cell's forward function."""
     op = f"{cell}_backward"
     if not isinstance(cache, Cache):
         raise TypeError(f"{op}: cache must come from {cell}_forward, got {type(cache).__name__}")
@@ -33,14 +36,14 @@ def check_cache(cache: object, cell: str) -> None:
 
 
 def typed(name: str, dtype: np.dtype[Any]) -> Any:
-    """The core's function for this dtype."""
+    """Return the core's function for this dtype."""
     return getattr(_core, f"{name}_float" if dtype == np.float32 else f"{name}_double")
 
 
 def run(
     sequence: Sequence, packed: Any = None, *, train: bool = False, recompute: bool = False
 ) -> tuple[Array, Array, Array | None]:
-    """Runs forward; fills ``sequence.arrays`` with what backward needs when ``train``."""
+    """Run forward; fill ``sequence.arrays`` with what backward needs when ``train``."""
     weights, arrays = sequence.weights, sequence.arrays
     batch, steps = sequence.shape
     h0, c0 = arrays["h0"], arrays["c0"]
@@ -48,20 +51,19 @@ def run(
         return arrays["y"], h0.copy(), None if c0 is None else c0.copy()
     if not weights.fused:
         return _general.forward(sequence)
-    make_empty = typed("empty", weights.dtype)
     h_n = np.empty_like(h0)
     c_n = None if c0 is None else np.empty_like(c0)
     if train:
-        hidden = weights.hidden
+        op, dtype, hidden = weights.op, weights.dtype, weights.hidden
         if arrays["mask"] is not None or arrays["reset"] is not None:
             arrays["previous"] = np.empty((batch, steps), np.int32)
         if c0 is not None:
-            arrays["c_all"] = make_empty((steps, batch, hidden))
+            arrays["c_all"] = empty(op, "cache", (steps, batch, hidden), dtype)
         # The simple RNN needs its output alone, which it has in y, unless zoneout mixed it.
         keep = weights.cell != "rnn" or arrays["zoneout_h"] is not None
         if keep and not (recompute and weights.cell != "rnn"):
             units = _core.CELLS[weights.cell][2]
-            arrays["saved"] = make_empty((steps, batch, units * hidden))
+            arrays["saved"] = empty(op, "cache", (steps, batch, units * hidden), dtype)
     if packed is None:
         packed = weights.pack(sequence.mask_per_gate)
     typed("recurrent_forward", weights.dtype)(packed, arrays, h_n, c_n)
@@ -77,7 +79,7 @@ def backward(
     need_dx: bool,
     out: Gradients | None,
 ) -> Gradients:
-    """Gradients of every input of the forward run."""
+    """Return the gradients of every input of the forward run."""
     sequence = cache.sequence
     weights, arrays, op = sequence.weights, sequence.arrays, cache.op
     dtype, hidden = weights.dtype, weights.hidden
@@ -88,12 +90,27 @@ def backward(
         "dh_n": _optional(op, "dh_n", dh_n, dtype, state, "(N, H)"),
         "dc_n": _optional(op, "dc_n", dc_n, dtype, state, "(N, H)"),
     }
+    parameters = weights.parameters()
+    written: Gradients = {}
+    if out is not None:
+        _arrays.check_out(op, out, parameters)
+        written = {
+            name: _arrays.output(op, name, array, parameters[name].shape, dtype)
+            for name, array in out.items()
+        }
+        _arrays.check_overlap(op, written, parameters | {k: arrays[k] for k in _READ} | given)
+
+    def target(name: str) -> Array | None:
+        if name in parameters and name not in written:
+            return np.empty_like(parameters[name])
+        return written.get(name)
+
     results: dict[str, Array | None] = {
-        "x": typed("empty", dtype)((batch, steps, weights.input)) if need_dx else None,
-        "kernel": _result(op, "kernel", out, weights.kernel),
-        "recurrent_kernel": _result(op, "recurrent_kernel", out, weights.recurrent),
-        "bias": _result(op, "bias", out, weights.bias),
-        "peephole": _result(op, "peephole", out, weights.peephole),
+        "x": empty(op, "dx", (batch, steps, weights.input), dtype) if need_dx else None,
+        "kernel": target("kernel"),
+        "recurrent_kernel": target("recurrent_kernel"),
+        "bias": target("bias"),
+        "peephole": target("peephole"),
         "h0": np.empty(state, dtype),
         "c0": np.empty(state, dtype) if arrays["c0"] is not None else None,
     }
@@ -125,16 +142,3 @@ def _optional(
     op: str, name: str, value: object, dtype: np.dtype[Any], shape: tuple[int, ...], symbols: str
 ) -> Array | None:
     return None if value is None else _arrays.shaped(op, name, value, dtype, shape, symbols)
-
-
-def _result(op: str, name: str, out: Gradients | None, like: Array | None) -> Array | None:
-    if like is None:
-        return None
-    if out is None or name not in out:
-        return np.empty_like(like)
-    return _arrays.output(op, name, out[name], like.shape, like.dtype)
-
-
-def pack_for_many(weights: Weights) -> Any:
-    """Packed weights to keep, or None where the general path runs and packs nothing."""
-    return weights.pack(False) if weights.fused else None

@@ -42,11 +42,11 @@ class Weights:
 
     @property
     def input(self) -> int:
-        return self.kernel.shape[0]
+        return int(self.kernel.shape[0])
 
     @property
     def hidden(self) -> int:
-        return self.recurrent.shape[0]
+        return int(self.recurrent.shape[0])
 
     @property
     def blocks(self) -> int:
@@ -57,8 +57,16 @@ class Weights:
         """Whether the C++ kernels know both activations."""
         return _is_fused(self.activation) and _is_fused(self.recurrent_activation)
 
+    def parameters(self) -> dict[str, Array]:
+        """Return those arrays that are given, by the names of their gradients."""
+        every = {
+            "kernel": self.kernel, "recurrent_kernel": self.recurrent, "bias": self.bias,
+            "peephole": self.peephole,
+        }  # fmt: skip
+        return {name: array for name, array in every.items() if array is not None}
+
     def numbers(self) -> dict[str, int]:
-        """The cell and its activations as the core numbers them."""
+        """Return the cell and its activations as the core numbers them."""
         return {
             "cell": _core.CELLS[self.cell][0],
             "activation": _number(self.activation),
@@ -66,11 +74,9 @@ class Weights:
         }
 
     def pack(self, mask_per_gate: bool) -> Any:
-        """Weights in the kernels' order."""
+        """Copy the weights into the kernels' order."""
         packed = (
-            _core.PackedRecurrentFloat
-            if self.dtype == np.float32
-            else _core.PackedRecurrentDouble
+            _core.PackedRecurrentFloat if self.dtype == np.float32 else _core.PackedRecurrentDouble
         )
         return packed(
             input=self.input,
@@ -102,27 +108,27 @@ def check_weights(
     activation: ActivationLike | None,
     recurrent_activation: ActivationLike | None,
 ) -> Weights:
-    """Shapes and dtypes of the parameters; the kernel's dtype is the call's."""
-    w = _arrays.weight(op, "kernel", kernel)
+    """Check shapes and dtypes of the parameters; the kernel's dtype is the call's."""
+    w = _arrays.floating(op, "kernel", kernel)
     blocks = int(_core.CELLS[cell][1])
     letter = _BLOCK_LETTER[blocks]
     if w.ndim != 2 or w.shape[1] % blocks or 0 in w.shape:
         raise ValueError(f"{op}: kernel must be (I, {letter}) with I, H >= 1, got {w.shape}")
     hidden = w.shape[1] // blocks
     _arrays.check_sizes(op, I=w.shape[0], **{letter: w.shape[1]})
-    r = _arrays.shaped(
-        op, "recurrent_kernel", recurrent_kernel, w.dtype, (hidden, blocks * hidden), f"(H, {letter})"
-    )
+    dtype, square = w.dtype.newbyteorder("="), (hidden, w.shape[1])
+    r = _arrays.shaped(op, "recurrent_kernel", recurrent_kernel, dtype, square, f"(H, {letter})")
+    w = _arrays.contiguous(w, dtype)
     b = None
     if bias is not None:
         shape: tuple[int, ...] = (blocks * hidden,)
         symbols = f"({letter},)"
         if cell == "gru":
             shape, symbols = (2, 3 * hidden), "(2, 3H)"
-        b = _arrays.shaped(op, "bias", bias, w.dtype, shape, symbols)
+        b = _arrays.shaped(op, "bias", bias, dtype, shape, symbols)
     p = None
     if peephole is not None:
-        p = _arrays.shaped(op, "peephole", peephole, w.dtype, (3, hidden), "(3, H)")
+        p = _arrays.shaped(op, "peephole", peephole, dtype, (3, hidden), "(3, H)")
     return Weights(
         op, cell, w, r, b, p,
         _activation(op, "activation", activation),
@@ -139,7 +145,7 @@ def _activation(op: str, name: str, value: object) -> ActivationLike:
         known = ", ".join(sorted(name for name in _NAMES if name != "glu"))
         raise ValueError(f"{op}: {name} must be a callable or one of {known}; got {value!r}")
     if callable(value):
-        return value  # type: ignore[no-any-return]
+        return value
     raise TypeError(f"{op}: {name} must be a name or a callable, got {type(value).__name__}")
 
 
@@ -158,6 +164,14 @@ class Sequence:
         return 0 in self.shape
 
 
+def empty(op: str, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return an array of unspecified content in the core's memory, which is used again."""
+    try:
+        return _core.empty_float(shape) if dtype == np.float32 else _core.empty_double(shape)
+    except MemoryError:
+        raise MemoryError(f"{op}: no memory for {name} of shape {shape}") from None
+
+
 def check_sequence(
     weights: Weights,
     x: object,
@@ -173,15 +187,18 @@ def check_sequence(
     zoneout_h: object = None,
     zoneout_c: object = None,
 ) -> Sequence:
-    """Checks what a run over time reads, and makes the array that it writes, y."""
+    """Check what a run over time reads, and make the array that it writes, y."""
     op, dtype, hidden = weights.op, weights.dtype, weights.hidden
-    x = _arrays.strided(op, "x", x, dtype)
-    if x.ndim != 3 or x.shape[2] != weights.input:
-        raise ValueError(f"{op}: x must be (N, T, I) = (N, T, {weights.input}), got {x.shape}")
-    batch, steps, _ = x.shape
+    frames = _arrays.numbers(op, "x", x, dtype)
+    if frames.ndim != 3 or frames.shape[2] != weights.input:
+        raise ValueError(f"{op}: x must be (N, T, I) = (N, T, {weights.input}), got {frames.shape}")
+    batch, steps, _ = frames.shape
     _arrays.check_sizes(op, N=batch, T=steps)
+    y = empty(op, "y", (batch, steps, hidden), dtype)
     state = (batch, hidden)
     has_c = weights.cell == "lstm"
+    if c0 is not None and not has_c:
+        raise ValueError(f"{op}: c0 belongs to the lstm, got it for the {op}")
     if mask is not None and lengths is not None:
         raise ValueError(f"{op}: give mask or lengths, not both")
     if lengths is not None:
@@ -191,17 +208,17 @@ def check_sequence(
     if reset is not None:
         reset = _arrays.flags(op, "reset", reset, (batch, steps))
     x_mask = _gate_mask(weights, "dropout_mask", dropout_mask, batch, weights.input, "I")
-    h_mask = _gate_mask(weights, "recurrent_dropout_mask", recurrent_dropout_mask, batch, hidden, "H")
+    h_mask = _gate_mask(
+        weights, "recurrent_dropout_mask", recurrent_dropout_mask, batch, hidden, "H"
+    )
     arrays = {
-        "x": x,
+        "x": _arrays.strided(frames, dtype),
         "h0": _state(op, "h0", h0, dtype, state),
         "c0": _state(op, "c0", c0, dtype, state) if has_c else None,
         "mask": mask,
         "reset": reset,
         "reverse": bool(reverse),
-        "y": _core.empty_float((batch, steps, hidden))
-        if dtype == np.float32
-        else _core.empty_double((batch, steps, hidden)),
+        "y": y,
         "x_mask": x_mask,
         "h_mask": h_mask,
         "zoneout_h": _zoneout(op, "zoneout_h", zoneout_h, dtype, (batch, steps, hidden)),
@@ -229,7 +246,7 @@ def _gate_mask(
     if value is None:
         return None
     op, dtype, blocks = weights.op, weights.dtype, weights.blocks
-    array = _arrays.converted(op, name, value, dtype)
+    array = _arrays.numbers(op, name, value, dtype)
     if array.shape not in ((batch, size), (blocks, batch, size)):
         raise ValueError(
             f"{op}: {name} must be (N, {letter}) = {(batch, size)} or "
@@ -246,7 +263,7 @@ def _zoneout(
 ) -> Array | None:
     if value is None:
         return None
-    array = np.asarray(value, dtype) if np.isscalar(value) else _arrays.converted(op, name, value, dtype)
+    array = _arrays.numbers(op, name, value, dtype)
     if array.ndim == 0:
         array = np.full(shape[2:], array, dtype)
     elif array.shape != shape:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from fastrnn import _core
@@ -15,7 +17,9 @@ from fastrnn.ops.activations import activation_backward
 __all__ = ["dense", "dense_backward"]
 
 
-def dense(x: object, kernel: object, bias: object = None, *, activation: str | None = None) -> Array:
+def dense(
+    x: object, kernel: object, bias: object = None, *, activation: str | None = None
+) -> Array:
     """Affine map of the last axis: ``activation(x @ kernel + bias)``.
 
     Parameters
@@ -103,14 +107,17 @@ def dense_backward(
         dz = activation_backward(dz, activation, y=y)
     dz = dz.reshape(rows.shape[0], outputs)
 
-    def result(name: str, size: tuple[int, ...]) -> Array:
-        if out is not None and name in out:
-            return _arrays.output(op, name, out[name], size, w.dtype)
-        return np.empty(size, w.dtype)
-
-    gradients = {"kernel": result("kernel", w.shape)}
+    shapes: dict[str, tuple[int, ...]] = {"kernel": w.shape}
     if use_bias:
-        gradients["bias"] = result("bias", (outputs,))
+        shapes["bias"] = (outputs,)
+    gradients = {}
+    if out is not None:
+        _arrays.check_out(op, out, shapes)
+        gradients = {k: _arrays.output(op, k, out[k], shapes[k], w.dtype) for k in out}
+        _arrays.check_overlap(op, gradients, {"x": rows, "kernel": w, "dy": dz})
+    for name, size in shapes.items():
+        if name not in gradients:
+            gradients[name] = np.empty(size, w.dtype)
     if need_dx:
         gradients["x"] = np.empty(rows.shape, w.dtype)
     if rows.size:
@@ -126,13 +133,15 @@ def dense_backward(
 
 
 def _checked(op: str, x: object, kernel: object) -> tuple[Array, Array, tuple[int, ...]]:
-    """The kernel, x as contiguous rows, and x's leading axes."""
-    w = _arrays.weight(op, "kernel", kernel)
+    """Return the kernel, x as contiguous rows, and x's leading axes."""
+    w = _arrays.floating(op, "kernel", kernel)
     if w.ndim != 2 or 0 in w.shape:
         raise ValueError(f"{op}: kernel must be (I, O) with I, O >= 1, got {w.shape}")
-    array = _arrays.converted(op, "x", x, w.dtype)
+    dtype = w.dtype.newbyteorder("=")
+    array = _arrays.numbers(op, "x", x, dtype)
     if array.ndim < 1 or array.shape[-1] != w.shape[0]:
         raise ValueError(f"{op}: x must be (..., I) = (..., {w.shape[0]}), got {array.shape}")
-    rows = _arrays.contiguous(array, w.dtype).reshape(-1, w.shape[0])
-    _arrays.check_sizes(op, rows=rows.shape[0], I=w.shape[0], O=w.shape[1])
-    return w, rows, array.shape[:-1]
+    count = math.prod(array.shape[:-1])
+    _arrays.check_sizes(op, rows=count, I=w.shape[0], O=w.shape[1])
+    rows = _arrays.contiguous(array, dtype).reshape(count, w.shape[0])
+    return _arrays.contiguous(w, dtype), rows, array.shape[:-1]

@@ -90,7 +90,7 @@ class PackedRecurrent:
         reset: object = None,
         reverse: bool = False,
     ) -> tuple[Array, ...]:
-        """Runs whole sequences: as :func:`fastrnn.ops.lstm`, :func:`gru` or :func:`rnn`.
+        """Run whole sequences: as :func:`fastrnn.ops.lstm`, :func:`gru` or :func:`rnn`.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class PackedRecurrent:
         return (y, h_n) if c_n is None else (y, h_n, c_n)
 
     def stream(self, batch_size: int = 1) -> RecurrentStream:
-        """A predictor that takes one step at a time and keeps its state."""
+        """Return a predictor that takes one step at a time and keeps its state."""
         return RecurrentStream(self, batch_size)
 
 
@@ -118,6 +118,7 @@ class RecurrentStream:
     def __init__(self, packed: PackedRecurrent, batch_size: int = 1) -> None:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"stream: batch_size must be a positive integer, got {batch_size!r}")
+        _arrays.check_sizes("stream", batch_size=batch_size)
         weights = packed._weights
         self._owner = packed
         self._weights = weights
@@ -140,9 +141,14 @@ class RecurrentStream:
 
     @state.setter
     def state(self, value: tuple[object, ...]) -> None:
+        if not isinstance(value, (tuple, list)):
+            raise TypeError(f"stream: state must be a tuple, got {type(value).__name__}")
         arrays = (self._h,) if self._c is None else (self._h, self._c)
         if len(value) != len(arrays):
-            raise ValueError(f"stream: state must hold {len(arrays)} arrays, got {len(value)}")
+            wanted = "(h,)" if self._c is None else "(h, c)"
+            raise ValueError(
+                f"stream: state of the {self._owner.cell} must be {wanted}, got {len(value)} arrays"
+            )
         checked = [
             _arrays.shaped("stream", "state", new, self._dtype, self._h.shape, "(N, H)")
             for new in value
@@ -151,7 +157,7 @@ class RecurrentStream:
             array[...] = new
 
     def step(self, x: object) -> Array:
-        """Takes one step.
+        """Take one step.
 
         Parameters
         ----------
@@ -166,8 +172,8 @@ class RecurrentStream:
             type(x) is not np.ndarray
             or x.dtype is not self._dtype
             or x.shape != self._shape
-            or not x.flags.c_contiguous
-            or not x.flags.aligned
+            or not (flags := x.flags).c_contiguous
+            or not flags.aligned
         ):
             x = _arrays.shaped("step", "x", x, self._dtype, self._shape, "(N, I)")
         if self._packed is None:
@@ -181,7 +187,7 @@ class RecurrentStream:
         self.state = tuple(state)
 
     def reset(self, rows: object = None) -> None:
-        """Sets the state to zero: of all rows, or of those given by indices or a boolean array."""
+        """Set the state to zero: of all rows, or of those given by indices or a boolean array."""
         index: Any = slice(None) if rows is None else rows
         self._h[index] = 0
         if self._c is not None:

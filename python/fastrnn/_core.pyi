@@ -1,0 +1,242 @@
+# The C++ core, as csrc/bindings binds it. It checks nothing: fastrnn.ops does.
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+_Float = npt.NDArray[np.float32]
+_Double = npt.NDArray[np.float64]
+# By name, in the core's words (csrc/fastrnn.h); None where a sequence has no such array.
+_Arrays = dict[str, Any]
+
+ISA: Final[str]
+AVAILABLE_ISAS: Final[tuple[str, ...]]
+COMPILER: Final[str]
+
+# Name to number; the numbers from FIRST_UNFUSED on need their input for the derivative.
+ACTIVATIONS: Final[dict[str, int]]
+ACTIVATION_PARAMETERS: Final[dict[str, float]]
+ROW_ACTIVATIONS: Final[dict[str, int]]
+FIRST_UNFUSED: Final[int]
+
+# Name to (number, blocks of columns in the weights, values a unit and step that forward saves).
+CELLS: Final[dict[str, tuple[int, int, int]]]
+
+def num_threads() -> int: ...
+def set_num_threads(threads: int) -> None: ...
+def empty_float(shape: tuple[int, ...]) -> _Float: ...
+def empty_double(shape: tuple[int, ...]) -> _Double: ...
+
+class PackedRecurrentFloat:
+    def __init__(
+        self,
+        *,
+        cell: int,
+        input: int,
+        hidden: int,
+        activation: int,
+        gate_activation: int,
+        mask_per_gate: bool,
+        kernel: _Float,
+        recurrent: _Float,
+        bias: _Float | None,
+        peephole: _Float | None,
+    ) -> None: ...
+
+class PackedRecurrentDouble:
+    def __init__(
+        self,
+        *,
+        cell: int,
+        input: int,
+        hidden: int,
+        activation: int,
+        gate_activation: int,
+        mask_per_gate: bool,
+        kernel: _Double,
+        recurrent: _Double,
+        bias: _Double | None,
+        peephole: _Double | None,
+    ) -> None: ...
+
+def recurrent_forward_float(
+    packed: PackedRecurrentFloat, arrays: _Arrays, h_n: _Float, c_n: _Float | None
+) -> None: ...
+def recurrent_forward_double(
+    packed: PackedRecurrentDouble,
+    arrays: _Arrays,
+    h_n: _Double,
+    c_n: _Double | None,
+) -> None: ...
+def recurrent_step_float(
+    packed: PackedRecurrentFloat, x: _Float, h: _Float, c: _Float | None, y: _Float
+) -> None: ...
+def recurrent_step_double(
+    packed: PackedRecurrentDouble,
+    x: _Double,
+    h: _Double,
+    c: _Double | None,
+    y: _Double,
+) -> None: ...
+def recurrent_backward_float(
+    *,
+    cell: int,
+    activation: int,
+    gate_activation: int,
+    mask_per_gate: bool,
+    arrays: _Arrays,
+    kernel: _Float,
+    recurrent: _Float,
+    bias: _Float | None,
+    peephole: _Float | None,
+    dy: _Float | None,
+    dh_n: _Float | None,
+    dc_n: _Float | None,
+    out: _Arrays,
+) -> None: ...
+def recurrent_backward_double(
+    *,
+    cell: int,
+    activation: int,
+    gate_activation: int,
+    mask_per_gate: bool,
+    arrays: _Arrays,
+    kernel: _Double,
+    recurrent: _Double,
+    bias: _Double | None,
+    peephole: _Double | None,
+    dy: _Double | None,
+    dh_n: _Double | None,
+    dc_n: _Double | None,
+    out: _Arrays,
+) -> None: ...
+def dense_forward_float(
+    x: _Float, kernel: _Float, bias: _Float | None, y: _Float, activation: int
+) -> None: ...
+def dense_forward_double(
+    x: _Double,
+    kernel: _Double,
+    bias: _Double | None,
+    y: _Double,
+    activation: int,
+) -> None: ...
+def dense_backward_float(
+    x: _Float,
+    kernel: _Float,
+    dz: _Float,
+    dx: _Float | None,
+    dkernel: _Float | None,
+    dbias: _Float | None,
+) -> None: ...
+def dense_backward_double(
+    x: _Double,
+    kernel: _Double,
+    dz: _Double,
+    dx: _Double | None,
+    dkernel: _Double | None,
+    dbias: _Double | None,
+) -> None: ...
+def activation_forward_float(activation: int, parameter: float, x: _Float, y: _Float) -> None: ...
+def activation_forward_double(
+    activation: int, parameter: float, x: _Double, y: _Double
+) -> None: ...
+def activation_backward_float(
+    activation: int, parameter: float, dy: _Float, x: _Float | None, y: _Float | None, dx: _Float
+) -> None: ...
+def activation_backward_double(
+    activation: int,
+    parameter: float,
+    dy: _Double,
+    x: _Double | None,
+    y: _Double | None,
+    dx: _Double,
+) -> None: ...
+def row_activation_forward_float(activation: int, x: _Float, y: _Float) -> None: ...
+def row_activation_forward_double(activation: int, x: _Double, y: _Double) -> None: ...
+def row_activation_backward_float(
+    activation: int, dy: _Float, saved: _Float, dx: _Float
+) -> None: ...
+def row_activation_backward_double(
+    activation: int, dy: _Double, saved: _Double, dx: _Double
+) -> None: ...
+def softmax_cross_entropy_float(
+    logits: _Float, targets: _Float, loss: _Float, dlogits: _Float
+) -> None: ...
+def softmax_cross_entropy_double(
+    logits: _Double, targets: _Double, loss: _Double, dlogits: _Double
+) -> None: ...
+def label_cross_entropy_float(
+    logits: _Float, targets: npt.NDArray[np.int64], loss: _Float, dlogits: _Float
+) -> None: ...
+def label_cross_entropy_double(
+    logits: _Double,
+    targets: npt.NDArray[np.int64],
+    loss: _Double,
+    dlogits: _Double,
+) -> None: ...
+def sigmoid_cross_entropy_float(
+    logits: _Float, targets: _Float, loss: _Float, dlogits: _Float
+) -> None: ...
+def sigmoid_cross_entropy_double(
+    logits: _Double, targets: _Double, loss: _Double, dlogits: _Double
+) -> None: ...
+def sgd_update_float(
+    params: _Float,
+    grads: _Float,
+    velocity: _Float | None,
+    lr: float,
+    momentum: float,
+    nesterov: bool,
+) -> None: ...
+def sgd_update_double(
+    params: _Double,
+    grads: _Double,
+    velocity: _Double | None,
+    lr: float,
+    momentum: float,
+    nesterov: bool,
+) -> None: ...
+def rmsprop_update_float(
+    params: _Float,
+    grads: _Float,
+    v: _Float,
+    mean_grad: _Float | None,
+    momentums: _Float | None,
+    lr: float,
+    rho: float,
+    momentum: float,
+    epsilon: float,
+) -> None: ...
+def rmsprop_update_double(
+    params: _Double,
+    grads: _Double,
+    v: _Double,
+    mean_grad: _Double | None,
+    momentums: _Double | None,
+    lr: float,
+    rho: float,
+    momentum: float,
+    epsilon: float,
+) -> None: ...
+def adam_update_float(
+    params: _Float,
+    grads: _Float,
+    m: _Float,
+    v: _Float,
+    v_max: _Float | None,
+    rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None: ...
+def adam_update_double(
+    params: _Double,
+    grads: _Double,
+    m: _Double,
+    v: _Double,
+    v_max: _Double | None,
+    rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None: ...

@@ -1,0 +1,201 @@
+"""GRU over whole sequences: inference, and both ways of training.
+
+Equations: docs/equations.md#gru.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastrnn.ops._arrays import Array
+from fastrnn.ops._run import Cache, Gradients, backward, check_cache, run
+from fastrnn.ops._sequence import ActivationLike, Sequence, check_sequence, check_weights
+
+__all__ = ["gru", "gru_backward", "gru_forward"]
+
+
+def _gru_sequence(
+    op: str,
+    x: object,
+    kernel: object,
+    recurrent_kernel: object,
+    bias: object = None,
+    h0: object = None,
+    *,
+    mask: object = None,
+    lengths: object = None,
+    reset: object = None,
+    reverse: bool = False,
+    reset_after: bool = True,
+    activation: ActivationLike | None = "tanh",
+    recurrent_activation: ActivationLike | None = "sigmoid",
+    dropout_mask: object = None,
+    recurrent_dropout_mask: object = None,
+    zoneout_h: object = None,
+) -> Sequence:
+    cell = "gru" if reset_after else "gru_reset_before"
+    weights = check_weights(
+        op, cell, kernel, recurrent_kernel, bias, None, activation, recurrent_activation
+    )
+    return check_sequence(
+        weights, x, h0, None, mask=mask, lengths=lengths, reset=reset, reverse=reverse,
+        dropout_mask=dropout_mask, recurrent_dropout_mask=recurrent_dropout_mask,
+        zoneout_h=zoneout_h,
+    )  # fmt: skip
+
+
+def gru(
+    x: object,
+    kernel: object,
+    recurrent_kernel: object,
+    bias: object = None,
+    h0: object = None,
+    *,
+    mask: object = None,
+    lengths: object = None,
+    reset: object = None,
+    reverse: bool = False,
+    reset_after: bool = True,
+    activation: ActivationLike | None = "tanh",
+    recurrent_activation: ActivationLike | None = "sigmoid",
+    dropout_mask: object = None,
+    recurrent_dropout_mask: object = None,
+    zoneout_h: object = None,
+) -> tuple[Array, Array]:
+    """Run a gated recurrent unit over a batch of sequences.
+
+    Parameters
+    ----------
+    x : array (N, T, I)
+        N sequences of T steps. float32 or float64, as the weights.
+    kernel, recurrent_kernel : array (I, 3H), (H, 3H)
+        Gates in the order z, r, n.
+    bias : array (2, 3H) or (3H,), optional
+    h0 : array (N, H), optional
+        Initial state, zeros where not given.
+    mask : bool array (N, T), optional
+        True where a step is valid, in any pattern. A masked step carries the state and repeats
+        the previous output; zeros before the first valid step.
+    lengths : int array (N,), optional
+        Short for a right-padded mask.
+    reset : bool array (N, T), optional
+        True where a step starts from the initial state, for streams that restart.
+    reverse : bool
+        Run from the last step to the first; ``y[:, t]`` still belongs to ``x[:, t]``.
+    reset_after : bool
+        Whether the reset gate acts after the recurrent product (bias (2, 3H): input's, then
+        state's) or before it (bias (3H,)).
+    activation, recurrent_activation : str or callable
+        Keras' names. Those of ``fastrnn.ops.FUSED_ACTIVATIONS`` run inside the kernels, any other
+        and callables step by step in NumPy, several times slower.
+    dropout_mask : array (N, I) or (G, N, I), optional
+        Multiplies x at every step, one mask for all gates or one each.
+    recurrent_dropout_mask : array (N, H) or (G, N, H), optional
+        Multiplies h where it enters the recurrent product.
+    zoneout_h : float or array (N, T, H), optional
+        Share of the previous state that is kept, 0..1 (Krueger et al. 2016).
+
+    Returns
+    -------
+    y : array (N, T, H)
+        The output of every step.
+    h_n : array (N, H)
+        The final state.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where a shape, a value or a dtype does not fit; the message names it.
+
+    Notes
+    -----
+    float32 results differ from exact arithmetic by at most twice what the same sums in NumPy do.
+    The result does not depend on the number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import ops
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((2, 5, 3), dtype=np.float32)
+    >>> w = rng.standard_normal((3, 3 * 7), dtype=np.float32)
+    >>> r = rng.standard_normal((7, 3 * 7), dtype=np.float32)
+    >>> y, h_n = ops.gru(x, w, r)
+    >>> y.shape, bool((y[:, -1] == h_n).all())
+    ((2, 5, 7), True)
+    """
+    sequence = _gru_sequence(
+        "gru", x, kernel, recurrent_kernel, bias, h0,
+        mask=mask, lengths=lengths, reset=reset, reverse=reverse, reset_after=reset_after,
+        activation=activation, recurrent_activation=recurrent_activation,
+        dropout_mask=dropout_mask, recurrent_dropout_mask=recurrent_dropout_mask,
+        zoneout_h=zoneout_h,
+    )  # fmt: skip
+    y, h_n, _ = run(sequence)
+    return y, h_n
+
+
+def gru_forward(
+    x: object,
+    kernel: object,
+    recurrent_kernel: object,
+    bias: object = None,
+    h0: object = None,
+    *,
+    recompute: bool = False,
+    **options: Any,
+) -> tuple[Array, Array, Cache]:
+    """Run :func:`gru` for training: also returns a cache for the backward run.
+
+    Parameters
+    ----------
+    x, kernel, recurrent_kernel, bias, h0, **options
+        As for :func:`gru`.
+    recompute : bool
+        Keep only the states and compute the gates again when going back: about a third of the
+        memory for a third more arithmetic.
+
+    Returns
+    -------
+    y, h_n : arrays
+        As from :func:`gru`.
+    cache : Cache
+        For :func:`gru_backward`, any number of times. It refers to the arrays given here and to
+        y: do not change them in between.
+    """
+    sequence = _gru_sequence("gru_forward", x, kernel, recurrent_kernel, bias, h0, **options)
+    y, h_n, _ = run(sequence, train=True, recompute=recompute)
+    return y, h_n, Cache(sequence, "gru_backward")
+
+
+def gru_backward(
+    cache: Cache,
+    dy: object = None,
+    dh_n: object = None,
+    *,
+    need_dx: bool = True,
+    out: Gradients | None = None,
+) -> Gradients:
+    """Return the gradients of a loss with respect to all that :func:`gru_forward` was given.
+
+    Parameters
+    ----------
+    cache : Cache
+        From :func:`gru_forward`.
+    dy : array (N, T, H), optional
+        Gradient of the loss with respect to y; zeros where not given.
+    dh_n : array (N, H), optional
+        Gradients with respect to the final state.
+    need_dx : bool
+        False saves the gradient of x, which a first layer does not need.
+    out : dict of arrays, optional
+        Where to write the gradients of the weights, by their names: of the weights' dtype and
+        shapes, contiguous, apart from each other and from everything that was given.
+
+    Returns
+    -------
+    dict of arrays
+        ``x`` (if need_dx), ``kernel``, ``recurrent_kernel``, ``bias`` (if given), ``h0``.
+    """
+    check_cache(cache, "gru")
+    return backward(cache, dy, dh_n, None, need_dx=need_dx, out=out)

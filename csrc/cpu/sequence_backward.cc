@@ -5,6 +5,7 @@
 // chunk is done, one large product each adds its share of dW, dR and dx while dsums are still in
 // cache. Rows whose step is masked leave zeros in dsums.
 #include "cpu/gradients.h"
+#include "cpu/peephole.h"
 #include "cpu/tables.h"
 
 FASTRNN_ISA_BEGIN
@@ -61,7 +62,7 @@ class BackwardRun {
       const bool first = end == seq_.steps;
       stage_.weight_gradients(list_, rows, first, team);
       if constexpr (Cell::kHasMemory) {
-        if (args_.dpeephole) peephole_gradient(rows, first, team);
+        if (args_.dpeephole) peephole_gradient(stage_, list_, rows, first, args_.dpeephole, team);
       }
       const auto dx_row = [&](int r) {
         const size_t n = r % seq_.batch;
@@ -374,31 +375,6 @@ class BackwardRun {
   static void run_units(const StepType& step, const StepRows<T>& rows, Span units, T* masked) {
     const int width = step.geo.panels.width();
     step.run(units.begin / width, (units.end + width - 1) / width, rows, masked);
-  }
-
-  // i and f look at c before the step, o at c after it, which the gates give again.
-  void peephole_gradient(int rows, bool first, const Team& team) const {
-    int begin, end;
-    team.share(hidden_, 1, &begin, &end);
-    const PanelSet<T>& panels = stage_.geo.panels;
-    for (int unit = begin; unit < end; ++unit) {
-      const int p = unit / panels.width();
-      const Panel panel = panels[p];
-      T sums[3] = {};
-      for (int r = 0; r < rows; ++r) {
-        if (!list_.x[r]) continue;
-        const T* d = stage_.dsums_row(p, r) + unit - panel.unit0;
-        const T* saved = list_.saved[r] + unit;
-        const T c_prev = list_.c_prev[r][unit];
-        sums[0] += d[0] * c_prev;
-        sums[1] += d[panel.stride] * c_prev;
-        sums[2] += d[3 * panel.stride] * (saved[hidden_] * c_prev + saved[0] * saved[2 * hidden_]);
-      }
-      for (int g = 0; g < 3; ++g) {
-        T* to = args_.dpeephole + g * hidden_ + unit;
-        *to = first ? sums[g] : *to + sums[g];
-      }
-    }
   }
 
   const RecurrentBackward<T>& args_;

@@ -17,6 +17,7 @@ _MODULES = (
     "metrics", "models", "ops", "optimizers", "reference", "testing", "utils", "video",
 )  # fmt: skip
 _NAMES = {
+    "Model": "models",
     "Sequential": "models",
     "Input": "layers",
     "get_num_threads": "config",

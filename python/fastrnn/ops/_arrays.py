@@ -128,7 +128,7 @@ def check_out(op: str, out: object, known: Iterable[str]) -> None:
     """Refuse what is no dictionary, and names that no gradient has."""
     if out is None:
         return
-    if not isinstance(out, Mapping):
+    if not isinstance(out, dict):
         raise TypeError(f"{op}: out must be a dictionary of arrays, got {type(out).__name__}")
     names = list(known)
     for name in out:

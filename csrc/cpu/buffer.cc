@@ -35,7 +35,10 @@ class BlockPool {
     }
     void* block = std::aligned_alloc(kLine, size);
     if (block == nullptr) {
-      shrink(0);
+      {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        shrink_locked(0);
+      }
       block = std::aligned_alloc(kLine, size);
     }
     if (block != nullptr) size_of(block) = size;
@@ -44,14 +47,17 @@ class BlockPool {
 
   void give(void* block) {
     const std::size_t size = size_of(block);
-    if (size > kKept) {
-      std::free(block);
-      return;
+    if (size <= kKept) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      shrink_locked(kKept - size);
+      try {
+        free_.emplace(size, block);
+        kept_ += size;
+        return;
+      } catch (const std::bad_alloc&) {  // no memory to remember it by
+      }
     }
-    shrink(kKept - size);
-    const std::lock_guard<std::mutex> lock(mutex_);
-    free_.emplace(size, block);
-    kept_ += size;
+    std::free(block);
   }
 
   // fork() must not catch the mutex in another thread's hands.
@@ -59,8 +65,7 @@ class BlockPool {
   void unlock() { mutex_.unlock(); }
 
  private:
-  void shrink(std::size_t most) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+  void shrink_locked(std::size_t most) {
     while (kept_ > most) {
       const auto largest = std::prev(free_.end());
       std::free(largest->second);

@@ -53,7 +53,7 @@ class Gradients {
     const int last = geo.panels.count() - 1;
     const Panel tail = geo.panels[last];
     if (team.rank() == 0 && tail.units < tail.stride) {
-      clear(dsums_row(last, 0), {0, chunk_rows_ * kPanelLanes<T>});
+      for (int r = 0; r < chunk_rows_; ++r) clear(dsums_row(last, r), {0, kPanelLanes<T>});
     }
     const int hidden_count = hidden_panels.count();
     int begin, end;
@@ -173,9 +173,8 @@ class Gradients {
 
   // Columns of dsums that a product with `gates` gates reads, over all panels.
   size_t depth(int gates) const {
-    size_t sum = 0;
-    for (int p = 0; p < geo.panels.count(); ++p) sum += gates * geo.panels[p].stride;
-    return sum;
+    const int last = geo.panels.count() - 1;
+    return static_cast<size_t>(gates) * (last * geo.panels.width() + geo.panels[last].stride);
   }
 
   T* packed(int q, bool state) const {

@@ -79,9 +79,9 @@ void pack_transposed(const T* matrix, ptrdiff_t row_stride, int column, int dept
     for (int j = 0; j < width; ++j) {
       const T* row = matrix + (p.unit0 + j) * row_stride + column;
       if (j < p.units) {
-        for (int k = k0; k < k1; ++k) dst[k * width + j] = row[k];
+        for (int k = k0; k < k1; ++k) dst[static_cast<size_t>(k) * width + j] = row[k];
       } else {
-        for (int k = k0; k < k1; ++k) dst[k * width + j] = T(0);
+        for (int k = k0; k < k1; ++k) dst[static_cast<size_t>(k) * width + j] = T(0);
       }
     }
   }

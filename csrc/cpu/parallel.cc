@@ -7,7 +7,10 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <pthread.h>
@@ -83,23 +86,15 @@ class Pool {
  public:
   // False when another caller has the workers.
   bool run(int threads, void (*body)(const Team&, void*), void* context) {
-    std::unique_lock<std::mutex> use(in_use_, std::try_to_lock);
+    const std::unique_lock<std::mutex> use(in_use_, std::try_to_lock);
     if (!use.owns_lock()) return false;
-    while (static_cast<int>(workers_.size()) < threads - 1) {
-      const int rank = static_cast<int>(workers_.size()) + 1;
-      workers_.emplace_back([this, rank, seen = generation_.load()] { work(rank, seen); });
-    }
+    threads = hire(threads - 1) + 1;
     body_ = body;
     context_ = context;
     team_size_ = threads;
-    running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-    {
-      std::lock_guard<std::mutex> lock(sleep_);
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    if (sleepers_.load() > 0) wake_.notify_all();
-    const Team team(0, threads, &barrier_);
-    body(team, context);
+    running_.store(threads - 1, std::memory_order_relaxed);
+    for (int i = 0; i < threads - 1; ++i) workers_[i]->wake();
+    body(Team(0, threads, &barrier_), context);
     for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
       relax();
       if (spins > kSpinsBeforeYield) sched_yield();
@@ -107,48 +102,68 @@ class Pool {
     return true;
   }
 
-  Pool() = default;
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
-  ~Pool() {
-    {
-      std::lock_guard<std::mutex> lock(sleep_);
-      stop_ = true;
-      generation_.fetch_add(1);
-    }
-    wake_.notify_all();
-    for (auto& worker : workers_) worker.join();
-  }
-
+  // The process's pool, for as long as it lives: workers may outlast static objects.
   static Pool& instance();
 
  private:
-  void work(int rank, std::uint64_t seen) {
-    const FlushDenormals flush;
-    for (;;) {
-      for (int spins = 0; generation_.load(std::memory_order_acquire) == seen; ++spins) {
+  // One thread that waits for its turn; it is never joined.
+  class Worker {
+   public:
+    void wake() {
+      {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        turns_.fetch_add(1, std::memory_order_release);
+      }
+      if (asleep_.load()) signal_.notify_one();
+    }
+
+    void wait(std::uint64_t turn) {
+      for (int spins = 0; turns_.load(std::memory_order_acquire) < turn; ++spins) {
         relax();
         if (spins < kSpinsBeforeSleep) continue;
-        std::unique_lock<std::mutex> lock(sleep_);
-        sleepers_.fetch_add(1);
-        wake_.wait(lock, [&] { return generation_.load() != seen; });
-        sleepers_.fetch_sub(1);
+        std::unique_lock<std::mutex> lock(mutex_);
+        asleep_.store(true);
+        signal_.wait(lock, [&] { return turns_.load() >= turn; });
+        asleep_.store(false);
       }
-      ++seen;
-      if (stop_) return;
-      if (rank < team_size_) body_(Team(rank, team_size_, &barrier_), context_);
+    }
+
+   private:
+    std::atomic<std::uint64_t> turns_{0};
+    std::atomic<bool> asleep_{false};
+    std::mutex mutex_;
+    std::condition_variable signal_;
+  };
+
+  // Makes up to `count` workers be there; the number that are, where the system refuses more.
+  int hire(int count) {
+    try {
+      while (static_cast<int>(workers_.size()) < count) {
+        auto worker = std::make_unique<Worker>();
+        const int rank = static_cast<int>(workers_.size()) + 1;
+        workers_.reserve(workers_.size() + 1);
+        std::thread([this, rank, self = worker.get()] { work(rank, *self); }).detach();
+        workers_.push_back(std::move(worker));
+      }
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
+    }
+    const int there = static_cast<int>(workers_.size());
+    return there < count ? there : count;
+  }
+
+  void work(int rank, Worker& self) {
+    const FlushDenormals flush;
+    for (std::uint64_t turn = 1;; ++turn) {
+      self.wait(turn);
+      body_(Team(rank, team_size_, &barrier_), context_);
       running_.fetch_sub(1, std::memory_order_release);
     }
   }
 
   std::mutex in_use_;
-  std::vector<std::thread> workers_;
-  std::mutex sleep_;
-  std::condition_variable wake_;
-  std::atomic<int> sleepers_{0};
-  std::atomic<std::uint64_t> generation_{0};
+  std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<int> running_{0};
-  bool stop_ = false;
   void (*body_)(const Team&, void*) = nullptr;
   void* context_ = nullptr;
   int team_size_ = 1;
@@ -156,6 +171,8 @@ class Pool {
 };
 
 namespace {
+
+constexpr int kMostThreads = 1024;
 
 // Threads do not survive fork(): the child starts with a new pool. The old one is left alone,
 // since its mutexes and threads belong to the parent.
@@ -166,7 +183,7 @@ void forget_pool() { g_pool.store(nullptr); }
 int threads_from_environment() {
   if (const char* text = std::getenv("OMP_NUM_THREADS")) {
     const int threads = std::atoi(text);
-    if (threads > 0) return threads;
+    if (threads > 0) return threads < kMostThreads ? threads : kMostThreads;
   }
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
@@ -181,12 +198,10 @@ std::atomic<int> g_threads{0};
 Pool& Pool::instance() {
   Pool* pool = g_pool.load();
   if (pool == nullptr) {
-    static std::once_flag once;
-    std::call_once(once, [] { pthread_atfork(nullptr, nullptr, forget_pool); });
+    static const int registered = pthread_atfork(nullptr, nullptr, forget_pool);
+    static_cast<void>(registered);
     auto fresh = std::make_unique<Pool>();
-    if (g_pool.compare_exchange_strong(pool, fresh.get())) {
-      pool = fresh.release();  // lives as long as the process: workers may outlive static objects
-    }
+    if (g_pool.compare_exchange_strong(pool, fresh.get())) pool = fresh.release();
   }
   return *pool;
 }

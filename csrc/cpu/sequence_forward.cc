@@ -83,14 +83,13 @@ class ForwardRun {
     const T** h_mask;
     const T** sums;
     ForwardRow<T>* cell;
-    T* projected;
     T* masked;
 
     void shift(size_t bytes) {
       move(state_h, bytes), move(state_c, bytes), move(output, bytes), move(last, bytes);
       move(x, bytes), move(h, bytes), move(x_mask, bytes), move(h_mask, bytes);
       move(sums, bytes), move(cell, bytes);
-      move(projected, bytes), move(masked, bytes);
+      move(masked, bytes);
     }
     template <class P>
     static void move(P*& p, size_t bytes) {
@@ -114,7 +113,6 @@ class ForwardRun {
       m.h_mask = layout.template take<const T*>(n);
       m.sums = layout.template take<const T*>(n);
       m.cell = layout.template take<ForwardRow<T>>(n);
-      m.projected = layout.template take<T>(chunk_ ? rows * row_lanes() : 0);
       m.masked = layout.template take<T>(seq_.x_mask || seq_.h_mask ? step_.mask_scratch() : 0);
       if (i == 0) {
         first_ = m;
@@ -122,6 +120,7 @@ class ForwardRun {
       }
     }
     const size_t states = n * step_.geo.hidden;
+    projected_ = layout.template take<T>(chunk_ ? rows * row_lanes() : 0);
     c_ = layout.template take<T>(Cell::kHasMemory && !seq_.c_all ? states : 0);
     handed_ = layout.template take<T>(kTwoStages ? 2 * states : 0);
   }
@@ -144,7 +143,7 @@ class ForwardRun {
         if (seq_.x_mask) me.x_mask[r] = seq_.x_mask + n * seq_.x_mask_batch;
       }
     }
-    step_.project(p0, p1, rows, me.projected, row_lanes(), me.masked);
+    step_.project(p0, p1, rows, projected_, row_lanes(), me.masked);
   }
 
   // The rows that this step computes, and the bookkeeping of those that it does not.
@@ -176,7 +175,7 @@ class ForwardRun {
       if (Cell::kHasMemory) c = seq_.c_all ? seq_.c_all + kept * hidden : c_ + row;
       if (chunk_) {
         me.sums[count] =
-            me.projected +
+            projected_ +
             row_lanes() * ((s % chunk_) * (part.rows.end - part.rows.begin) + n - part.rows.begin);
       } else {
         me.x[count] = seq_.x + n * seq_.x_batch + t * seq_.x_step;
@@ -233,8 +232,9 @@ class ForwardRun {
   int chunk_;               // steps whose input part is computed ahead; 0: inside the tiles
   Member first_{};          // the first thread's; the others' lie member_size_ apart
   size_t member_size_ = 0;
-  T* c_ = nullptr;       // inference's memory, updated in place
-  T* handed_ = nullptr;  // (N, 2, H): what the first of two stages hands on
+  T* c_ = nullptr;          // inference's memory, updated in place
+  T* projected_ = nullptr;  // a chunk's input part: a thin batch is shared by units, so are these
+  T* handed_ = nullptr;     // (N, 2, H): what the first of two stages hands on
 };
 
 template <class T, class Cell>

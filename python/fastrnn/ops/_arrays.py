@@ -11,7 +11,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-_LARGEST = 2**31 - 1
+_LARGEST = 2**30
 
 
 def to_array(op: str, name: str, value: object) -> Array:

@@ -81,8 +81,8 @@ class _Run:
         return np.asarray(product + self.columns(self.state_bias, block))
 
 
-def forward(sequence: Sequence) -> tuple[Array, Array, Array | None]:
-    """Run as the fused kernels do; leave the steps in ``sequence.extra`` for :func:`backward`."""
+def forward(sequence: Sequence, *, train: bool) -> tuple[Array, Array, Array | None]:
+    """Run as the fused kernels do; leave the steps in ``sequence.extra`` where ``train``."""
     run = _Run(sequence)
     arrays, y = sequence.arrays, sequence.arrays["y"]
     h, c = arrays["h0"].copy(), None if arrays["c0"] is None else arrays["c0"].copy()
@@ -102,7 +102,8 @@ def forward(sequence: Sequence) -> tuple[Array, Array, Array | None]:
             c = np.where(valid, zone * c + (1 - zone) * step["c"], c)
         last = np.where(valid, h, last)
         y[:, t] = last
-        steps.append(step)
+        if train:
+            steps.append(step)
     sequence.extra["steps"] = steps
     return y, h, c
 

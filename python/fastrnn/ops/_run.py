@@ -50,7 +50,7 @@ def run(
     if sequence.empty:
         return arrays["y"], h0.copy(), None if c0 is None else c0.copy()
     if not weights.fused:
-        return _general.forward(sequence)
+        return _general.forward(sequence, train=train)
     h_n = np.empty_like(h0)
     c_n = None if c0 is None else np.empty_like(c0)
     if train:

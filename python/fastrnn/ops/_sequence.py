@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,16 @@ class Weights:
             "peephole": self.peephole,
         }  # fmt: skip
         return {name: array for name, array in every.items() if array is not None}
+
+    def copy(self) -> Weights:
+        """The same with arrays of its own."""
+        return replace(
+            self,
+            kernel=self.kernel.copy(),
+            recurrent=self.recurrent.copy(),
+            bias=None if self.bias is None else self.bias.copy(),
+            peephole=None if self.peephole is None else self.peephole.copy(),
+        )
 
     def numbers(self) -> dict[str, int]:
         """Return the cell and its activations as the core numbers them."""

@@ -70,6 +70,8 @@ def _label_numbers(op: str, labels: Array, rows: int, classes: int) -> Array:
         raise TypeError(f"{op}: labels of one axis must be integers, got {labels.dtype}")
     if labels.shape != (rows,):
         raise ValueError(f"{op}: labels must be (rows,) = ({rows},), got {labels.shape}")
+    # A copy: the core indexes with these, and nobody may change them between check and use.
+    labels = labels.copy()
     if rows and (labels.min() < 0 or labels.max() >= classes):
         wrong = labels[(labels < 0) | (labels >= classes)][0]
         raise ValueError(f"{op}: labels must lie in 0..C-1 = 0..{classes - 1}, got {wrong}")

@@ -72,7 +72,11 @@ class PackedRecurrent:
             cell, kind, kernel, recurrent_kernel, bias, peephole, activation,
             recurrent_activation if cell != "rnn" else "linear",
         )  # fmt: skip
-        self._packed = self._weights.pack(False) if self._weights.fused else None
+        self._packed = None
+        if self._weights.fused:
+            self._packed = self._weights.pack(False)
+        else:
+            self._weights = self._weights.copy()
 
     @property
     def cell(self) -> str:

@@ -56,10 +56,12 @@ int available_isas(const char* names[3]) {
 }
 
 // Waking a worker costs about as much as this many operations on one core.
-int team_for(double work) {
+int team_for(double work, double between_barriers) {
   constexpr double kWorkPerThread = 250e3;
   const int threads = num_threads();
+  constexpr double kShortStep = 20e6;
   if (work < 2 * kWorkPerThread) return 1;
+  if (between_barriers < kShortStep && contended()) return 1;
   const double useful = work / kWorkPerThread;
   return useful < threads ? static_cast<int>(useful) : threads;
 }

@@ -2,6 +2,7 @@
 #include "cpu/parallel.h"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
@@ -60,9 +61,20 @@ struct BarrierState {
   std::atomic<unsigned> phase{0};
 };
 
-// A pause lasts 10 to 60 nanoseconds, by processor. Members of a team wait for each other long
-// before they let others run; workers without work go to sleep after the time of a few steps.
-constexpr int kSpinsBeforeYield = 2000;
+// A pause lasts 10 to 60 nanoseconds, by processor. Who waits longer than a few microseconds lets
+// others run: the one waited for may sit on the same core. Where nobody is, that costs next to
+// nothing. Workers without work go to sleep after the time of a few steps.
+constexpr int kSpinsBeforeYield = 100;
+// A member that keeps the others waiting for so long has lost its core to another program.
+constexpr std::int64_t kStall = 1'000'000;
+constexpr std::int64_t kStallRemembered = 200'000'000;
+
+std::atomic<std::int64_t> g_stalled_at{0};
+
+std::int64_t nanoseconds() {
+  return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+}
+
 constexpr int kSpinsBeforeSleep = 4000;
 
 }  // namespace
@@ -76,10 +88,20 @@ void Team::barrier() const {
     b.phase.store(phase + 1, std::memory_order_release);
     return;
   }
+  std::int64_t since = 0;
   for (int spins = 0; b.phase.load(std::memory_order_acquire) == phase; ++spins) {
     relax();
-    if (spins > kSpinsBeforeYield) sched_yield();
+    if (spins < kSpinsBeforeYield) continue;
+    sched_yield();
+    const std::int64_t now = nanoseconds();
+    if (since == 0) since = now;
+    if (now - since > kStall) g_stalled_at.store(now, std::memory_order_relaxed);
   }
+}
+
+bool contended() {
+  const std::int64_t at = g_stalled_at.load(std::memory_order_relaxed);
+  return at != 0 && nanoseconds() - at < kStallRemembered;
 }
 
 class Pool {

@@ -38,6 +38,14 @@ void run_team(int threads, Body& body) {
   run_team(threads, [](const Team& team, void* b) { (*static_cast<Body*>(b))(team); }, &body);
 }
 
+// Threads for a call of `work` floating-point operations: one where waking others costs more.
+// between_barriers: what all members do from one barrier to the next; where that is little, a team
+// on a crowded machine would spend its time waiting for members without a core.
+int team_for(double work, double between_barriers = 1e30);
+
+// Whether a member of some team was lately kept from its core, so that barriers stall.
+bool contended();
+
 int num_threads();
 void set_num_threads(int threads);
 

@@ -3,6 +3,7 @@
 
 #include "cpu/parallel.h"
 #include "cpu/step.h"
+#include "cpu/tables.h"
 
 FASTRNN_ISA_BEGIN
 namespace {
@@ -22,14 +23,16 @@ struct Division {
   Span units;
 };
 
-// Weights of this size a core can read again at every step without waiting: they fill half of the
-// usual second-level cache of a server's core.
-constexpr size_t kLightWeights = size_t{640} << 10;
+// Weights of this size a core can read again at every step without much waiting.
+constexpr size_t kLightWeights = size_t{4} << 20;
+
+// Fewer rows a member than this are shared by units.
+constexpr int kFewRows = 4;
 
 inline Division divide(const Team& team, int batch, int hidden, int grain, size_t weight_bytes) {
   Division d{false, {0, batch}, {0, hidden}};
   if (team.size() == 1) return d;
-  const bool few_rows = batch < 2 * kMaxRows * team.size();
+  const bool few_rows = batch < kFewRows * team.size();
   const bool heavy = weight_bytes > kLightWeights && hidden >= 2 * grain * team.size();
   d.by_units = few_rows || heavy;
   if (d.by_units) {
@@ -38,6 +41,11 @@ inline Division divide(const Team& team, int batch, int hidden, int grain, size_
     team.share(batch, 1, &d.rows.begin, &d.rows.end);
   }
   return d;
+}
+
+// The team for `work` operations in all; a barrier a step where the batch is shared by units.
+inline int team_for_steps(double work, int batch, int steps) {
+  return batch < kFewRows * num_threads() ? team_for(work, work / steps) : team_for(work);
 }
 
 template <class T>

@@ -406,7 +406,7 @@ void backward(const RecurrentConfig& config, const RecurrentBackward<T>& args) {
   BackwardRun<T, Cell> run(config, args, recompute ? &packed : nullptr);
   const double work = 4.0 * args.seq.batch * args.seq.steps * (config.input + config.hidden) *
                       config.hidden * Cell::kBlocks;
-  const int threads = team_for(work);
+  const int threads = team_for_steps(work, args.seq.batch, args.seq.steps);
   const Buffer memory(run.scratch_size(threads));
   run.use(memory.bytes(), threads);
   run_team(threads, run);

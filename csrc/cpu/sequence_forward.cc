@@ -243,7 +243,7 @@ void forward(const PackedRecurrent<T>& packed, const RecurrentForward<T>& args) 
   const double work = 2.0 * args.seq.batch * args.seq.steps *
                       (packed.config.input + packed.config.hidden) * packed.config.hidden *
                       Cell::kBlocks;
-  const int threads = team_for(work);
+  const int threads = team_for_steps(work, args.seq.batch, args.seq.steps);
   const Buffer memory(run.scratch_size(threads));
   run.use(memory.bytes(), threads);
   run_team(threads, run);

@@ -4,10 +4,6 @@
 #include "cpu/parallel.h"
 #include "cpu/vec.h"
 
-namespace fastrnn {
-int team_for(double work);  // dispatch.cc
-}
-
 FASTRNN_ISA_BEGIN
 namespace {
 

@@ -26,9 +26,6 @@ struct DenseTable {
   void (*backward_double)(const DenseBackward<double>&);
 };
 
-// Threads for a call of `work` floating-point operations: one where waking others costs more.
-int team_for(double work);
-
 }  // namespace fastrnn
 
 #ifdef FASTRNN_ISA

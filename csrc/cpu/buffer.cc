@@ -1,5 +1,5 @@
 // Scratch memory comes from a pool: what one call frees the next one finds, with its pages in
-// place. Fresh pages cost about a microsecond for every few kilobytes: a tenth of a training step.
+// place. Fresh pages are faulted in one by one.
 #include "cpu/buffer.h"
 
 #include <pthread.h>

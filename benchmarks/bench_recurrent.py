@@ -83,13 +83,15 @@ class Bench:
             # The limit drifts with the machine: measure it in the same rounds.
             calls["gemm"] = self.gemm[self.fastest_gemm]
         timings = harness.time_interleaved(calls, self.effort)
-        limit = self.limit
-        if held_to_limit:
-            limit = machine.gemm_work() / timings.pop("gemm").median / 1e9
+        gemm = timings.pop("gemm", None)
         row = self._row(mode, problem, timings)
         row["difference"] = error
         if mode != "step" and self.ours:
-            row["share"] = row["gflops"]["fastrnn"] / limit
+            if gemm is None:
+                row["share"] = row["gflops"]["fastrnn"] / self.limit
+            else:
+                work = problem.work(training=training) / machine.gemm_work()
+                row["share"] = work * timings["fastrnn"].speedup_over(gemm)
         return self._add(row, problem.shape)
 
     def _row(self, mode: str, problem: Problem, timings: dict[str, Timing]) -> Row:
@@ -101,9 +103,9 @@ class Bench:
         row["spread"] = {name: timing.spread for name, timing in timings.items()}
         row["gflops"] = {name: work / timing.median for name, timing in timings.items()}
         for peer in ("torch", "ort"):
-            ways = [t.median for name, t in timings.items() if name.split()[0] == peer]
+            ways = [timing for name, timing in timings.items() if name.split()[0] == peer]
             if ways and "fastrnn" in timings:
-                row[f"ratio_{peer}"] = min(ways) / timings["fastrnn"].median
+                row[f"ratio_{peer}"] = min(map(timings["fastrnn"].speedup_over, ways))
         ratios = [row[key] for key in ("ratio_torch", "ratio_ort") if key in row]
         if ratios:
             row["ratio_best"] = min(ratios)
@@ -123,8 +125,8 @@ class Bench:
             timings = harness.time_interleaved(calls, self.effort)
             row = self._row("mask", problem, timings)
             row["run"] = kind
-            plain = timings["plain"].median
-            row["costs"] = {name: timings[name].median / plain for name in ("mask", "lengths")}
+            plain = timings["plain"]
+            row["costs"] = {name: plain.speedup_over(timings[name]) for name in ("mask", "lengths")}
             row["cost"] = max(row["costs"].values())
             rows.append(self._add(row, problem.shape))
         return rows
@@ -277,7 +279,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cells", type=_names(CELLS), default=list(CELLS))
     parser.add_argument("--modes", type=_names(MODES), default=list(MODES))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, help="default: 9, with --quick 5")
+    parser.add_argument("--rounds", type=int, help="default: 31, with --quick 15")
     parser.add_argument("--peers-only", action="store_true", help="leave fastrnn out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     return parser.parse_args()
@@ -291,7 +293,7 @@ def main() -> None:
     started, load = time.perf_counter(), machine.OtherLoad()
     description = machine.describe(args.threads)
     print(machine.headline(description))
-    effort = Effort(rounds=5, block=0.01) if args.quick else Effort()
+    effort = Effort(rounds=15) if args.quick else Effort()
     if args.rounds:
         effort = replace(effort, rounds=args.rounds)
     bench = Bench(args.threads, effort, ours=not args.peers_only)

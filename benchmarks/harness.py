@@ -48,13 +48,22 @@ class Timing:
         low, high = np.percentile(self.rounds, [25, 75])
         return float(high - low) / self.median
 
+    def speedup_over(self, other: Timing) -> float:
+        """How many times as fast as ``other``: the median of the rounds' ratios.
+
+        Where other tenants of the machine take and give back half a core from one second to the
+        next, two medians may come from different spells; two neighbours in a round seldom do.
+        """
+        pairs = zip(other.rounds, self.rounds, strict=True)
+        return statistics.median(theirs / ours for theirs, ours in pairs)
+
 
 @dataclass(frozen=True)
 class Effort:
     """How long to measure: rounds, and seconds a round spends in one candidate."""
 
-    rounds: int = 9
-    block: float = 0.02
+    rounds: int = 31
+    block: float = 0.01
 
 
 def use_threads(count: int) -> None:
@@ -69,18 +78,20 @@ def use_threads(count: int) -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def settle(limit: float = 0.3) -> None:
+def settle(limit: float = 0.5, window: float = 0.012) -> None:
     """Wait until the other threads of this process have stopped spinning.
 
     Idle workers of OpenMP and of ONNX Runtime spin for up to tens of milliseconds after a
-    call; on a machine with few cores they would slow down whoever is timed next.
+    call; on a machine with few cores they would slow down whoever is timed next. The system
+    may account for a running thread only at its timer's ticks, every 4 to 10 milliseconds: a
+    shorter window sees a spinning thread as idle.
     """
     deadline = time.perf_counter() + limit
     while True:
         wall, cpu = time.perf_counter(), time.process_time()
-        time.sleep(0.002)
+        time.sleep(window)
         now = time.perf_counter()
-        if time.process_time() - cpu < 0.2 * (now - wall) or now > deadline:
+        if time.process_time() - cpu < 0.1 * (now - wall) or now > deadline:
             return
 
 

@@ -1,6 +1,7 @@
 // The worker pool: threads that wait, spinning shortly and then asleep, for the next team.
 #include "cpu/parallel.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -67,15 +68,28 @@ struct BarrierState {
 constexpr int kSpinsBeforeYield = 100;
 // A member that keeps the others waiting for so long has lost its core to another program.
 constexpr std::int64_t kStall = 1'000'000;
-constexpr std::int64_t kStallRemembered = 200'000'000;
 
-std::atomic<std::int64_t> g_stalled_at{0};
+// How long teams are kept small after a stall: as long as the stall itself, and twice as long each
+// time that another one follows soon after.
+constexpr std::int64_t kShortestPenalty = 2'000'000;
+constexpr std::int64_t kLongestPenalty = 200'000'000;
+
+std::atomic<std::int64_t> g_contended_until{0};
+std::atomic<std::int64_t> g_penalty{kShortestPenalty};
 
 std::int64_t nanoseconds() {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
 }
 
 constexpr int kSpinsBeforeSleep = 4000;
+
+void note_stall(std::int64_t now) {
+  const std::int64_t until = g_contended_until.load(std::memory_order_relaxed);
+  std::int64_t penalty = g_penalty.load(std::memory_order_relaxed);
+  penalty = now < until + penalty ? std::min(2 * penalty, kLongestPenalty) : kShortestPenalty;
+  g_penalty.store(penalty, std::memory_order_relaxed);
+  g_contended_until.store(now + penalty, std::memory_order_relaxed);
+}
 
 }  // namespace
 
@@ -89,19 +103,21 @@ void Team::barrier() const {
     return;
   }
   std::int64_t since = 0;
+  bool stalled = false;
   for (int spins = 0; b.phase.load(std::memory_order_acquire) == phase; ++spins) {
     relax();
     if (spins < kSpinsBeforeYield) continue;
     sched_yield();
     const std::int64_t now = nanoseconds();
     if (since == 0) since = now;
-    if (now - since > kStall) g_stalled_at.store(now, std::memory_order_relaxed);
+    stalled = now - since > kStall;
   }
+  if (stalled) note_stall(nanoseconds());
 }
 
 bool contended() {
-  const std::int64_t at = g_stalled_at.load(std::memory_order_relaxed);
-  return at != 0 && nanoseconds() - at < kStallRemembered;
+  const std::int64_t until = g_contended_until.load(std::memory_order_relaxed);
+  return until != 0 && nanoseconds() < until;
 }
 
 class Pool {
@@ -115,7 +131,11 @@ class Pool {
     context_ = context;
     team_size_ = threads;
     running_.store(threads - 1, std::memory_order_relaxed);
-    for (int i = 0; i < threads - 1; ++i) workers_[i]->wake();
+    const int caller_cpu = sched_getcpu();
+    for (int i = 0; i < threads - 1; ++i) {
+      workers_[i]->keep_off(caller_cpu);
+      workers_[i]->wake();
+    }
     body(Team(0, threads, &barrier_), context);
     for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
       relax();
@@ -131,6 +151,16 @@ class Pool {
   // One thread that waits for its turn; it is never joined.
   class Worker {
    public:
+    // Keeps the worker from the caller's core. The scheduler of a virtual machine takes a core that
+    // sleeps for one whose host is busy, and would wake the worker on the core that wakes it.
+    void keep_off(int cpu) {
+      if (cpu < 0 || cpu == kept_off_) return;
+      cpu_set_t allowed;
+      if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+      if (CPU_COUNT(&allowed) > 1) CPU_CLR(cpu, &allowed);
+      if (pthread_setaffinity_np(thread_, sizeof(allowed), &allowed) == 0) kept_off_ = cpu;
+    }
+
     void wake() {
       {
         const std::lock_guard<std::mutex> lock(mutex_);
@@ -151,6 +181,9 @@ class Pool {
     }
 
    private:
+    friend class Pool;
+    pthread_t thread_{};
+    int kept_off_ = -1;
     std::atomic<std::uint64_t> turns_{0};
     std::atomic<bool> asleep_{false};
     std::mutex mutex_;
@@ -164,7 +197,9 @@ class Pool {
         auto worker = std::make_unique<Worker>();
         const int rank = static_cast<int>(workers_.size()) + 1;
         workers_.reserve(workers_.size() + 1);
-        std::thread([this, rank, self = worker.get()] { work(rank, *self); }).detach();
+        std::thread thread([this, rank, self = worker.get()] { work(rank, *self); });
+        worker->thread_ = thread.native_handle();
+        thread.detach();
         workers_.push_back(std::move(worker));
       }
     } catch (const std::system_error&) {

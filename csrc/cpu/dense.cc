@@ -10,39 +10,53 @@ namespace {
 constexpr int kRowBlock = 16 * kMaxRows;  // rows of A that stay in the second-level cache
 constexpr int kDepthBlock = 384;          // of K, so that a panel of B stays in it too
 
+// Tracks that a product of so many blocks of rows and panels is cut into.
+constexpr int kTracks = 64;
+
 // C (+)= A B for packed panels of B [panel][depth][vecs * lanes]; `finish(row, unit0, units, tile
 // row, first, last)` takes each tile's rows, block of K after block. The team shares the tiles.
 template <class T, class Finish>
 void multiply(int rows, int depth, const PanelSet<T>& panels, const T* const* row_pointers,
-              const T* packed, const Team& team, const Finish& finish) {
-  alignas(64) T tile[kMaxRows * kPanelLanes<T>];
+              const T* packed, Track* tracks, const Team& team, const Finish& finish) {
   const int row_blocks = (rows + kRowBlock - 1) / kRowBlock;
   const int count = panels.count();
-  int begin, end;
   // Short matrices are shared by panels, tall ones by rows: each keeps its own operand in cache.
   const bool by_rows = row_blocks >= 2 * team.size();
-  team.share(row_blocks * count, 1, &begin, &end);
-  for (int k = 0; k < depth; k += kDepthBlock) {
+  const int items = by_rows ? row_blocks : count;
+  const int used = team.size() == 1 ? 1 : items < kTracks ? items : kTracks;
+  const int depth_blocks = (depth + kDepthBlock - 1) / kDepthBlock;
+  const auto tiles = [&](int block, const Panel& out, int k) {
+    alignas(64) T tile[kMaxRows * kPanelLanes<T>];
     const int run = depth - k < kDepthBlock ? depth - k : kDepthBlock;
-    for (int i = begin; i < end; ++i) {
-      const int block = by_rows ? i / count : i % row_blocks;
-      const Panel out = panels[by_rows ? i % count : i / row_blocks];
-      const int width = out.vecs * kLanes<T>;
-      const T* b = packed + static_cast<size_t>(out.unit0) * depth + static_cast<size_t>(k) * width;
-      const int last = (block + 1) * kRowBlock < rows ? (block + 1) * kRowBlock : rows;
-      for (int r = block * kRowBlock; r < last;) {
-        const int height = tile_rows(last - r);
-        for (int m = 0; m < height; ++m)
-          finish.start(r + m, out, tile + m * kPanelLanes<T>, k == 0);
-        const Segment<T> segment{row_pointers + r, k, run, b, width};
-        tile_fn<T>(RowForm::kShared, height, out.vecs)(&segment, 1, nullptr, 0, tile);
-        for (int m = 0; m < height; ++m) {
-          finish.end(r + m, out, tile + m * kPanelLanes<T>, k + run == depth);
-        }
-        r += height;
+    const int width = out.vecs * kLanes<T>;
+    const T* b = packed + static_cast<size_t>(out.unit0) * depth + static_cast<size_t>(k) * width;
+    const int last = (block + 1) * kRowBlock < rows ? (block + 1) * kRowBlock : rows;
+    for (int r = block * kRowBlock; r < last;) {
+      const int height = tile_rows(last - r);
+      for (int m = 0; m < height; ++m) finish.start(r + m, out, tile + m * kPanelLanes<T>, k == 0);
+      for (int m = 0; m < height; ++m) finish.fetch(r + m, out);
+      const Segment<T> segment{row_pointers + r, k, run, b, width};
+      tile_fn<T>(RowForm::kShared, height, out.vecs)(&segment, 1, nullptr, 0, tile);
+      for (int m = 0; m < height; ++m) {
+        finish.end(r + m, out, tile + m * kPanelLanes<T>, k + run == depth);
+      }
+      r += height;
+    }
+  };
+  team.advance(tracks, used, depth_blocks, [&](int track, int segment) {
+    const int k = segment * kDepthBlock;
+    const int first = static_cast<int>(static_cast<long>(items) * track / used);
+    const int last = static_cast<int>(static_cast<long>(items) * (track + 1) / used);
+    if (by_rows) {
+      for (int block = first; block < last; ++block) {
+        for (int p = 0; p < count; ++p) tiles(block, panels[p], k);
+      }
+    } else {
+      for (int p = first; p < last; ++p) {
+        for (int block = 0; block < row_blocks; ++block) tiles(block, panels[p], k);
       }
     }
-  }
+  });
 }
 
 // Tiles of a row-major C, from a row of start values (or zeros), with an activation at the end.
@@ -59,6 +73,11 @@ struct RowMajor {
       const int n = p.units - j < kLanes<T> ? p.units - j : kLanes<T>;
       store(tile + j, from ? load_n(from + p.unit0 + j, n) : Vec<T>{});
     }
+  }
+  // Asks for the lines that end() will write.
+  void fetch(int row, const Panel& p) const {
+    constexpr int kLine = 64 / static_cast<int>(sizeof(T));
+    for (int j = 0; j < p.units; j += kLine) __builtin_prefetch(c + row * stride + p.unit0 + j, 1);
   }
   void end(int row, const Panel& p, const T* tile, bool last) const {
     for (int j = 0; j < p.units; j += kLanes<T>) {
@@ -88,6 +107,7 @@ void forward(const DenseForward<T>& a) {
   const T** rows;
   const Buffer memory(lay_out(Layout(), &packed, &rows));
   lay_out(Layout(memory.bytes()), &packed, &rows);
+  Track tracks[kTracks] = {};
   const RowMajor<T> out{a.y, a.output, a.bias, a.activation};
   auto body = [&](const Team& team) {
     int begin, end;
@@ -101,7 +121,7 @@ void forward(const DenseForward<T>& a) {
     team.share(a.rows, 1, &begin, &end);
     for (int r = begin; r < end; ++r) rows[r] = a.x + static_cast<size_t>(r) * a.input;
     team.barrier();
-    multiply(a.rows, a.input, panels, rows, packed, team, out);
+    multiply(a.rows, a.input, panels, rows, packed, tracks, team, out);
   };
   run_team(team_for(2.0 * a.rows * a.input * a.output), body);
 }
@@ -110,7 +130,6 @@ void forward(const DenseForward<T>& a) {
 template <class T>
 void weight_gradient(const DenseBackward<T>& a, const PanelSet<T>& panels, int chunk, T* columns,
                      T* packed, const T** x_rows, const Team& team) {
-  alignas(64) T tile[kMaxRows * kPanelLanes<T>];
   int begin, end;
   const int zero = 0;
   for (int r0 = 0; r0 < a.rows; r0 += chunk) {
@@ -138,8 +157,8 @@ void weight_gradient(const DenseBackward<T>& a, const PanelSet<T>& panels, int c
     if (a.dkernel) {
       const RowMajor<T> out{a.dkernel, a.output, nullptr, Activation::kLinear};
       const int tiles = column_tiles(a.input);
-      team.share(tiles * panels.count(), 1, &begin, &end);
-      for (int i = begin; i < end; ++i) {
+      team.each(tiles * panels.count(), [&](int i) {
+        alignas(64) T tile[kMaxRows * kPanelLanes<T>];
         const Panel panel = panels[i / tiles];
         const int feature = i % tiles * kMaxRows;
         const int height = a.input - feature < kMaxRows ? a.input - feature : kMaxRows;
@@ -154,7 +173,7 @@ void weight_gradient(const DenseBackward<T>& a, const PanelSet<T>& panels, int c
         for (int m = 0; m < height; ++m) {
           out.end(feature + m, panel, tile + m * kPanelLanes<T>, false);
         }
-      }
+      });
     }
     team.barrier();
   }
@@ -178,6 +197,7 @@ void backward(const DenseBackward<T>& a) {
   };
   const Buffer memory(lay_out(Layout()));
   lay_out(Layout(memory.bytes()));
+  Track tracks[kTracks] = {};
   const RowMajor<T> dx{a.dx, a.input, nullptr, Activation::kLinear};
   auto body = [&](const Team& team) {
     int begin, end;
@@ -197,7 +217,7 @@ void backward(const DenseBackward<T>& a) {
     if (a.dkernel || a.dbias) {
       weight_gradient(a, outputs, chunk, columns, packed, x_rows, team);
     }
-    if (a.dx) multiply(a.rows, a.output, inputs, dz_rows, transposed, team, dx);
+    if (a.dx) multiply(a.rows, a.output, inputs, dz_rows, transposed, tracks, team, dx);
   };
   run_team(team_for(4.0 * a.rows * a.input * a.output), body);
 }

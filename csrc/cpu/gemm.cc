@@ -79,7 +79,8 @@ FASTRNN_INLINE void accumulate_split(Vec<T> (&acc)[kParts][kUsed], const Segment
 #pragma GCC unroll 4
     for (int j = 0; j < kParts; ++j) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kVecs; ++v) __builtin_prefetch(b + kAheadSplit * s.b_stride + v * kLanes<T>);
+      for (int v = 0; v < kVecs; ++v)
+        __builtin_prefetch(b + kAheadSplit * s.b_stride + v * kLanes<T>);
       const Vec<T> value = set1(a[k + j]);
 #pragma GCC unroll 4
       for (int v = 0; v < kVecs; ++v) acc[j][kFirst + v] += value * load(b + v * kLanes<T>);

@@ -94,9 +94,7 @@ class Gradients {
   void input_gradient(int rows, const int* batch, bool fresh, const RowOf& dx_row,
                       const Team& team) const {
     const int blocks = (rows + kBlock - 1) / kBlock;
-    int begin, end;
-    team.share(blocks * input_panels_.count(), 1, &begin, &end);
-    for (int i = begin; i < end; ++i) {
+    team.each(blocks * input_panels_.count(), [&](int i) {
       const int r0 = i % blocks * kBlock;
       const int count = rows - r0 < kBlock ? rows - r0 : kBlock;
       const T* from[kBlock];
@@ -109,7 +107,7 @@ class Gradients {
         return seq_.x_mask ? seq_.x_mask + batch[r0 + m] * seq_.x_mask_batch : nullptr;
       };
       product(i / blocks, false, from, count, to, seq_.x_mask_gate, mask, fresh);
-    }
+    });
   }
 
   // dW += x^T dsums, dR += h^T dsums, db += the sum of dsums' rows; `first`: = in place of +=.
@@ -137,9 +135,7 @@ class Gradients {
       team.barrier();
       const int x_tiles = input ? column_tiles(geo.input) : 0;
       const int tiles = x_tiles + (state ? column_tiles(geo.hidden) : 0);
-      int begin, end;
-      team.share(tiles * geo.panels.count(), 1, &begin, &end);
-      for (int i = begin; i < end; ++i) {
+      team.each(tiles * geo.panels.count(), [&](int i) {
         const int tile = i % tiles;
         if (tile < x_tiles) {
           outer_tile(i / tiles, tile, rows, first, kInput, x_gates ? g : -1, geo.input, x_columns_,
@@ -148,12 +144,10 @@ class Gradients {
           outer_tile(i / tiles, tile - x_tiles, rows, first, kState, h_gates ? g : -1, geo.hidden,
                      h_columns_, args_.drecurrent);
         }
-      }
+      });
     }
     if (!args_.dbias) return;
-    int begin, end;
-    team.share(geo.panels.count(), 1, &begin, &end);
-    for (int p = begin; p < end; ++p) bias_gradient(p, rows, first);
+    team.each(geo.panels.count(), [&](int p) { bias_gradient(p, rows, first); });
   }
 
  private:

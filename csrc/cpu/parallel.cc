@@ -57,9 +57,24 @@ class FlushDenormals {
 #endif
 };
 
-struct BarrierState {
+// A member's items of the present turn of each(): turn, first and end in one word.
+struct alignas(64) Share {
+  std::atomic<std::uint64_t> word{0};
+};
+
+constexpr int kItemBits = 24;
+constexpr std::uint64_t kItemMask = (std::uint64_t{1} << kItemBits) - 1;
+
+std::uint64_t share_word(unsigned turn, int first, int end) {
+  return static_cast<std::uint64_t>(turn & 0xffffu) << (2 * kItemBits) |
+         static_cast<std::uint64_t>(first) << kItemBits | static_cast<std::uint64_t>(end);
+}
+
+struct TeamState {
   std::atomic<int> arrived{0};
   std::atomic<unsigned> phase{0};
+  std::unique_ptr<Share[]> shares;
+  int members = 0;
 };
 
 // A pause lasts 10 to 60 nanoseconds, by processor. Who waits longer than a few microseconds lets
@@ -95,7 +110,7 @@ void note_stall(std::int64_t now) {
 
 void Team::barrier() const {
   if (size_ == 1) return;
-  auto& b = *static_cast<BarrierState*>(state_);
+  auto& b = *static_cast<TeamState*>(state_);
   const unsigned phase = b.phase.load(std::memory_order_relaxed);
   if (b.arrived.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
     b.arrived.store(0, std::memory_order_relaxed);
@@ -115,6 +130,69 @@ void Team::barrier() const {
   if (stalled) note_stall(nanoseconds());
 }
 
+// Its own items a member takes from the front, another's from the back. Whoever comes first to a
+// share deals it out for the turn; members differ by one turn at most where a share is in use,
+// since nobody leaves a turn before all shares are empty.
+int Team::take(int count) const {
+  auto& shares = static_cast<TeamState*>(state_)->shares;
+  for (int i = 0; i < size_; ++i) {
+    const int owner = rank_ + i < size_ ? rank_ + i : rank_ + i - size_;
+    std::atomic<std::uint64_t>& word = shares[owner].word;
+    std::uint64_t seen = word.load(std::memory_order_relaxed);
+    for (;;) {
+      const auto ahead = static_cast<std::int16_t>((seen >> (2 * kItemBits)) - turn_);
+      if (ahead > 0) break;
+      int first = static_cast<int>(seen >> kItemBits & kItemMask);
+      int end = static_cast<int>(seen & kItemMask);
+      if (ahead < 0) {
+        first = static_cast<int>(static_cast<long>(count) * owner / size_);
+        end = static_cast<int>(static_cast<long>(count) * (owner + 1) / size_);
+      } else if (first == end) {
+        break;
+      }
+      const bool any = first < end;
+      const int item = i == 0 ? first : end - 1;
+      if (any && i == 0) ++first;
+      if (any && i != 0) --end;
+      if (!word.compare_exchange_weak(seen, share_word(turn_, first, end),
+                                      std::memory_order_relaxed)) {
+        continue;
+      }
+      if (any) return item;
+      break;
+    }
+  }
+  return -1;
+}
+
+// The least advanced of the member's own tracks, or else of all.
+int Team::claim(Track* tracks, int count, int until, int* segment) const {
+  const int own_first = static_cast<int>(static_cast<long>(count) * rank_ / size_);
+  const int own_end = static_cast<int>(static_cast<long>(count) * (rank_ + 1) / size_);
+  for (;;) {
+    int best = -1, best_word = 2 * until;
+    const auto look = [&](int begin, int end) {
+      for (int t = begin; t < end; ++t) {
+        const int word = __atomic_load_n(&tracks[t].word, __ATOMIC_RELAXED);
+        if (word % 2 == 0 && word < best_word) {
+          best = t;
+          best_word = word;
+        }
+      }
+    };
+    look(own_first, own_end);
+    if (best < 0) look(0, count);
+    if (best < 0) return -1;
+    if (__atomic_compare_exchange_n(&tracks[best].word, &best_word, best_word + 1, false,
+                                    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+      *segment = best_word / 2;
+      return best;
+    }
+  }
+}
+
+void Team::release(Track* track) { __atomic_fetch_add(&track->word, 1, __ATOMIC_RELEASE); }
+
 bool contended() {
   const std::int64_t until = g_contended_until.load(std::memory_order_relaxed);
   return until != 0 && nanoseconds() < until;
@@ -122,11 +200,13 @@ bool contended() {
 
 class Pool {
  public:
-  // False when another caller has the workers.
+  // False when another caller has the workers, or there are none to be had.
   bool run(int threads, void (*body)(const Team&, void*), void* context) {
     const std::unique_lock<std::mutex> use(in_use_, std::try_to_lock);
     if (!use.owns_lock()) return false;
     threads = hire(threads - 1) + 1;
+    if (threads < 2) return false;
+    for (int i = 0; i < threads; ++i) state_.shares[i].word.store(0, std::memory_order_relaxed);
     body_ = body;
     context_ = context;
     team_size_ = threads;
@@ -136,7 +216,7 @@ class Pool {
       workers_[i]->keep_off(caller_cpu);
       workers_[i]->wake();
     }
-    body(Team(0, threads, &barrier_), context);
+    body(Team(0, threads, &state_), context);
     for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
       relax();
       if (spins > kSpinsBeforeYield) sched_yield();
@@ -193,6 +273,10 @@ class Pool {
   // Makes up to `count` workers be there; the number that are, where the system refuses more.
   int hire(int count) {
     try {
+      if (state_.members < count + 1) {
+        state_.shares = std::make_unique<Share[]>(static_cast<std::size_t>(count) + 1);
+        state_.members = count + 1;
+      }
       while (static_cast<int>(workers_.size()) < count) {
         auto worker = std::make_unique<Worker>();
         const int rank = static_cast<int>(workers_.size()) + 1;
@@ -205,15 +289,14 @@ class Pool {
     } catch (const std::system_error&) {
     } catch (const std::bad_alloc&) {
     }
-    const int there = static_cast<int>(workers_.size());
-    return there < count ? there : count;
+    return std::min({count, static_cast<int>(workers_.size()), state_.members - 1});
   }
 
   void work(int rank, Worker& self) {
     const FlushDenormals flush;
     for (std::uint64_t turn = 1;; ++turn) {
       self.wait(turn);
-      body_(Team(rank, team_size_, &barrier_), context_);
+      body_(Team(rank, team_size_, &state_), context_);
       running_.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -224,7 +307,7 @@ class Pool {
   void (*body_)(const Team&, void*) = nullptr;
   void* context_ = nullptr;
   int team_size_ = 1;
-  BarrierState barrier_;
+  TeamState state_;
 };
 
 namespace {
@@ -266,8 +349,7 @@ Pool& Pool::instance() {
 void run_team(int threads, void (*body)(const Team&, void*), void* context) {
   const FlushDenormals flush;
   if (threads > 1 && Pool::instance().run(threads, body, context)) return;
-  BarrierState alone;
-  body(Team(0, 1, &alone), context);
+  body(Team::alone(), context);
 }
 
 int num_threads() {

@@ -16,7 +16,7 @@ class BackwardRun {
  public:
   // packed: forward's weights, where the gates are to be computed again; or null.
   BackwardRun(const RecurrentConfig& config, const RecurrentBackward<T>& args,
-              const PackedRecurrent<T>* packed)
+              const PackedRecurrent<T>* packed, int team)
       : args_(args),
         seq_(args.seq),
         hidden_(config.hidden),
@@ -26,7 +26,15 @@ class BackwardRun {
         second_(config, args, chunk_rows_),
         context_{config.activation, config.gate_activation, args.weights.peephole, config.hidden},
         usual_(is_usual<Cell>(config)),
-        packed_(packed) {}
+        packed_(packed),
+        grain_(widest(stage_.geo.panels, second_.geo.panels, stage_.hidden_panels)) {
+    const size_t weights = static_cast<size_t>(Cell::kBlocks) * hidden_ * hidden_;
+    division_ = divide(team, seq_.batch, hidden_, grain_, weights * sizeof(T));
+    segment_ = chunk_;
+    if (division_.tracks > 1) {
+      segment_ = segment_steps(chunk_, 2.0 * weights * seq_.batch / division_.tracks);
+    }
+  }
 
   size_t scratch_size(int team) {
     Layout measure;
@@ -37,27 +45,31 @@ class BackwardRun {
   void use(char* memory, int team) {
     Layout layout(memory);
     lay_out(layout, team);
+    for (int i = 0; i < division_.tracks; ++i) tracks_[i].word = 0;
   }
 
   void operator()(const Team& team) const {
     stage_.pack_weights(team);
     if constexpr (kTwoStages) second_.pack_weights(team);
-    const int width = stage_.geo.panels.width() > second_.geo.panels.width()
-                          ? stage_.geo.panels.width()
-                          : second_.geo.panels.width();
-    const int grain = width > stage_.hidden_panels.width() ? width : stage_.hidden_panels.width();
-    const Division part =
-        divide(team, seq_.batch, hidden_, grain,
-               sizeof(T) * Cell::kBlocks * static_cast<size_t>(hidden_) * hidden_);
-    start(part);
-    team.barrier();  // packed weights
-    for (int end = seq_.steps; end > 0; end -= chunk_) {
+    const Part own = Division::of_units(team, seq_.batch, hidden_, grain_);
+    const int segments = (chunk_ + segment_ - 1) / segment_;
+    int chunks = 0;
+    for (int end = seq_.steps; end > 0; end -= chunk_, ++chunks) {
       const int begin = end > chunk_ ? end - chunk_ : 0;
       const int rows = (end - begin) * seq_.batch;
       list_rows(begin, end, team);
-      team.barrier();
-      if (packed_) rebuild(begin, end, part, team);
-      for (int s = end - 1; s >= begin; --s) back_step(s, (s - begin) * seq_.batch, part, team);
+      team.barrier();  // and the packed weights
+      if (division_.by_units) {
+        back_chunk(begin, end, 0, chunk_, own, members_[team.rank()], team);
+      } else {
+        const Team alone = Team::alone();
+        team.advance(tracks_, division_.tracks, (chunks + 1) * segments, [&](int track, int i) {
+          const int from = i % segments * segment_;
+          const int to = from + segment_ < chunk_ ? from + segment_ : chunk_;
+          back_chunk(begin, end, from, to, division_.of_rows(track, seq_.batch, hidden_),
+                     members_[team.rank()], alone);
+        });
+      }
       team.barrier();
       const bool first = end == seq_.steps;
       stage_.weight_gradients(list_, rows, first, team);
@@ -78,7 +90,6 @@ class BackwardRun {
       }
       team.barrier();
     }
-    for (int n = part.rows.begin; n < part.rows.end; ++n) to_initial(n, part.units);
   }
 
  private:
@@ -96,6 +107,11 @@ class BackwardRun {
     StepRows<T> step;  // recompute only
     T* masked;
   };
+
+  static int widest(const PanelSet<T>& a, const PanelSet<T>& b, const PanelSet<T>& c) {
+    const int wider = a.width() > b.width() ? a.width() : b.width();
+    return wider > c.width() ? wider : c.width();
+  }
 
   static int chunk_steps(const RecurrentSequence<T>& seq) {
     const int most = kChunkRows / seq.batch > 1 ? kChunkRows / seq.batch : 1;
@@ -132,6 +148,7 @@ class BackwardRun {
     list_.saved = layout.take<const T*>(rows);
     list_.batch = layout.take<int>(rows);
     rebuilt_ = layout.take<T>(packed_ ? rows * hidden_ * Cell::kSaved : 0);
+    tracks_ = layout.take<Track>(division_.tracks);
     members_ = layout.take<Member>(team);
     const size_t again = packed_ ? rows : 0;
     for (int i = 0; i < team; ++i) {
@@ -155,23 +172,15 @@ class BackwardRun {
   }
 
   // dh_ and dc_ start from the gradients of the final states.
-  void start(const Division& part) const {
+  void start(const Part& part) const {
     for (int n = part.rows.begin; n < part.rows.end; ++n) {
       const size_t row = static_cast<size_t>(n) * hidden_;
-      begin_with(dh_ + row, args_.dh_n ? args_.dh_n + row : nullptr, part.units);
+      copy_or_clear(dh_ + row, args_.dh_n ? args_.dh_n + row : nullptr, part.units);
       clear(args_.dh0 + row, part.units);
       if (seq_.mask) clear(carried_ + row, part.units);
       if (!Cell::kHasMemory) continue;
-      begin_with(dc_ + row, args_.dc_n ? args_.dc_n + row : nullptr, part.units);
+      copy_or_clear(dc_ + row, args_.dc_n ? args_.dc_n + row : nullptr, part.units);
       clear(args_.dc0 + row, part.units);
-    }
-  }
-
-  static void begin_with(T* to, const T* from, Span units) {
-    if (from) {
-      copy(to, from, units);
-    } else {
-      clear(to, units);
     }
   }
 
@@ -185,9 +194,20 @@ class BackwardRun {
     clear(dc_ + row, units);
   }
 
+  // Steps [from, to) of the chunk [begin, end) of time, counted from its end.
+  void back_chunk(int begin, int end, int from, int to, const Part& part, const Member& me,
+                  const Team& team) const {
+    if (from == 0 && end == seq_.steps) start(part);
+    if (from == 0 && packed_) rebuild(begin, end, part, me, team);
+    for (int s = end - 1 - from; s >= begin && s > end - 1 - to; --s) {
+      back_step(s, (s - begin) * seq_.batch, part, me, team);
+    }
+    if (begin > 0 || end - to > begin) return;
+    for (int n = part.rows.begin; n < part.rows.end; ++n) to_initial(n, part.units);
+  }
+
   // Step s of time, whose rows in the chunk begin at r0.
-  void back_step(int s, int r0, const Division& part, const Team& team) const {
-    const Member& me = members_[team.rank()];
+  void back_step(int s, int r0, const Part& part, const Member& me, const Team& team) const {
     const int t = time(s);
     int count = 0;
     for (int n = part.rows.begin; n < part.rows.end; ++n) {
@@ -229,8 +249,8 @@ class BackwardRun {
       me.batch[count++] = n;
     }
     if constexpr (kTwoStages) {
-      if (part.by_units) team.barrier();
-      add_products(second_, me.second_rows, me.second_to, me.batch, count, part.units);
+      add_products(second_, me.second_rows, me.second_to, me.batch, count, team);
+      team.barrier();
       for (int i = 0; i < count; ++i) {
         const int r = r0 + me.batch[i];
         const BackwardRow<T> cell{list_.h[r],
@@ -244,8 +264,8 @@ class BackwardRun {
         apply<Cell>(stage_, r, cell, part.units);
       }
     }
-    if (part.by_units) team.barrier();
-    add_products(stage_, me.rows, me.to, me.batch, count, part.units);
+    add_products(stage_, me.rows, me.to, me.batch, count, team);
+    team.barrier();
     if (!seq_.reset) return;
     for (int n = part.rows.begin; n < part.rows.end; ++n) {
       if (seq_.reset[at(n, t)]) to_initial(n, part.units);
@@ -271,13 +291,13 @@ class BackwardRun {
     }
   }
 
+  // The team shares the panels, once all have come so far.
   template <class Stage>
   static void add_products(const Stage& stage, const T* const* rows, T* const* to, const int* batch,
-                           int count, Span units) {
-    const int width = stage.hidden_panels.width();
-    for (int q = units.begin / width; q * width < units.end; ++q) {
-      stage.add_state(q, rows, batch, count, to);
-    }
+                           int count, const Team& team) {
+    team.barrier();
+    team.each(stage.hidden_panels.count(),
+              [&](int q) { stage.add_state(q, rows, batch, count, to); });
   }
 
   template <class C, class Stage>
@@ -338,8 +358,7 @@ class BackwardRun {
   }
 
   // Recompute: the chunk's gates, from saved states, for all its steps at once.
-  void rebuild(int begin, int end, const Division& part, const Team& team) const {
-    const Member& me = members_[team.rank()];
+  void rebuild(int begin, int end, const Part& part, const Member& me, const Team& team) const {
     StepRows<T> rows = me.step;
     rows.count = 0;
     for (int s = begin; s < end; ++s) {
@@ -361,20 +380,12 @@ class BackwardRun {
       }
     }
     const Step<T, Cell> step(*packed_, packed_->panels, packed_->bias, seq_);
-    run_units(step, rows, part.units, me.masked);
+    run_panels(step, rows, me.masked, team);
     if constexpr (kTwoStages) {
-      if (part.by_units) team.barrier();
       for (int i = 0; i < rows.count; ++i) rows.h[i] = rows.cell[i].c;
       const Step<T, Second> second(*packed_, packed_->second_panels, packed_->second_bias, seq_);
-      run_units(second, rows, part.units, me.masked);
+      run_panels(second, rows, me.masked, team);
     }
-    if (part.by_units) team.barrier();
-  }
-
-  template <class StepType>
-  static void run_units(const StepType& step, const StepRows<T>& rows, Span units, T* masked) {
-    const int width = step.geo.panels.width();
-    step.run(units.begin / width, (units.end + width - 1) / width, rows, masked);
   }
 
   const RecurrentBackward<T>& args_;
@@ -387,6 +398,10 @@ class BackwardRun {
   CellContext<T> context_;
   bool usual_;
   const PackedRecurrent<T>* packed_;
+  int grain_;  // units that no panel of any product divides
+  Division division_{};
+  int segment_ = 0;  // steps that a track advances at a time
+  Track* tracks_ = nullptr;
   T* dh_ = nullptr;  // (N, H): gradient of the state between two steps
   T* dc_ = nullptr;
   T* carried_ = nullptr;  // (N, H): dy of masked steps, for the output that they repeat
@@ -403,10 +418,10 @@ void backward(const RecurrentConfig& config, const RecurrentBackward<T>& args) {
   PackedRecurrent<T> packed;
   const bool recompute = !args.seq.saved && Cell::kBlocks > 1;
   if (recompute) pack_recurrent(config, args.weights, &packed);
-  BackwardRun<T, Cell> run(config, args, recompute ? &packed : nullptr);
   const double work = 4.0 * args.seq.batch * args.seq.steps * (config.input + config.hidden) *
                       config.hidden * Cell::kBlocks;
   const int threads = team_for_steps(work, args.seq.batch, args.seq.steps);
+  BackwardRun<T, Cell> run(config, args, recompute ? &packed : nullptr, threads);
   const Buffer memory(run.scratch_size(threads));
   run.use(memory.bytes(), threads);
   run_team(threads, run);

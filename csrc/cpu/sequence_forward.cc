@@ -8,16 +8,23 @@ namespace {
 template <class T, class Cell>
 class ForwardRun {
  public:
-  ForwardRun(const PackedRecurrent<T>& packed, const RecurrentForward<T>& args)
+  ForwardRun(const PackedRecurrent<T>& packed, const RecurrentForward<T>& args, int team)
       : args_(args),
         seq_(args.seq),
         step_(packed, packed.panels, packed.bias, args.seq),
-        second_(packed, packed.second_panels, packed.second_bias, args.seq) {
+        second_(packed, packed.second_panels, packed.second_bias, args.seq),
+        division_(divide(team, seq_.batch, packed.config.hidden, second_.geo.panels.width(),
+                         step_.geo.packed_size() * sizeof(T))),
+        segment_(seq_.steps) {
     // With a handful of rows a step's tiles are thin; the input's part then goes through full
     // tiles, for the rows of many steps at once, while they are in cache.
     const bool thin = seq_.batch <= kThinBatch && seq_.steps > 1 && !kTwoStages;
     chunk_ = thin ? kChunkRows / seq_.batch : 0;
     if (chunk_ > seq_.steps) chunk_ = seq_.steps;
+    if (division_.tracks > 1) {
+      const double row_work = 2.0 * step_.geo.packed_size();
+      segment_ = segment_steps(seq_.steps, row_work * seq_.batch / division_.tracks);
+    }
   }
 
   size_t scratch_size(int team) {
@@ -29,40 +36,29 @@ class ForwardRun {
   void use(char* memory, int team) {
     Layout layout(memory);
     lay_out(layout, team);
+    for (int i = 0; i < division_.tracks; ++i) tracks_[i].word = 0;
   }
 
   void operator()(const Team& team) const {
+    const Member& me = members_[team.rank()];
     const int hidden = step_.geo.hidden;
-    const Division part = divide(team, seq_.batch, hidden, second_.geo.panels.width(),
-                                 step_.geo.packed_size() * sizeof(T));
-    Member me = first_;
-    me.shift(team.rank() * member_size_);
-    const int p0 = part.units.begin / step_.geo.panels.width();
-    const int p1 = (part.units.end + step_.geo.panels.width() - 1) / step_.geo.panels.width();
-
-    for (int n = part.rows.begin; n < part.rows.end; ++n) {
-      me.state_h[n] = seq_.h0 + static_cast<size_t>(n) * hidden;
-      if (Cell::kHasMemory) me.state_c[n] = seq_.c0 + static_cast<size_t>(n) * hidden;
-      me.output[n] = nullptr;
-      if (seq_.previous) me.last[n] = -1;
+    if (division_.by_units) {
+      const Part part = Division::of_units(team, seq_.batch, hidden, second_.geo.panels.width());
+      begin(part, me);
+      for (int s = 0; s < seq_.steps; ++s) run_step(s, part, me, team);
+      finish(part, me);
+      return;
     }
-    for (int s = 0; s < seq_.steps; ++s) {
-      if (chunk_ && s % chunk_ == 0) project_chunk(s, part, p0, p1, me);
-      StepRows<T> rows = gather(s, part, team.rank(), me);
-      step_.run(p0, p1, rows, me.masked);
-      if (part.by_units) team.barrier();
-      if constexpr (kTwoStages) {
-        finish_step(rows, part, me);
-        if (part.by_units) team.barrier();
-      }
-    }
-    for (int n = part.rows.begin; n < part.rows.end; ++n) {
-      const size_t row = static_cast<size_t>(n) * hidden;
-      if (args_.h_n + row != me.state_h[n]) copy(args_.h_n + row, me.state_h[n], part.units);
-      if (Cell::kHasMemory && args_.c_n + row != me.state_c[n]) {
-        copy(args_.c_n + row, me.state_c[n], part.units);
-      }
-    }
+    const Team alone = Team::alone();
+    const int segments = (seq_.steps + segment_ - 1) / segment_;
+    team.advance(tracks_, division_.tracks, segments, [&](int track, int segment) {
+      const Part part = division_.of_rows(track, seq_.batch, hidden);
+      const int first = segment * segment_;
+      const int last = segment + 1 == segments ? seq_.steps : first + segment_;
+      if (segment == 0) begin(part, me);
+      for (int s = first; s < last; ++s) run_step(s, part, me, alone);
+      if (segment + 1 == segments) finish(part, me);
+    });
   }
 
  private:
@@ -71,12 +67,16 @@ class ForwardRun {
   static constexpr int kThinBatch = 4;
   static constexpr int kChunkRows = 96;
 
-  // One thread's own memory.
+  struct RowState {
+    const T* h;  // where the row's state lies now
+    const T* c;
+    const T* output;  // its last output, null before the first
+    int last;         // the step of that state, -1 = h0
+  };
+
+  // One thread's own memory; the rows' states are everybody's where the team shares rows.
   struct Member {
-    const T** state_h;  // where each row's state lies now
-    const T** state_c;
-    const T** output;  // its last output, null before the first
-    int32_t* last;     // the step of that state, -1 = h0
+    RowState* state;
     const T** x;
     const T** h;
     const T** x_mask;
@@ -84,29 +84,17 @@ class ForwardRun {
     const T** sums;
     ForwardRow<T>* cell;
     T* masked;
-
-    void shift(size_t bytes) {
-      move(state_h, bytes), move(state_c, bytes), move(output, bytes), move(last, bytes);
-      move(x, bytes), move(h, bytes), move(x_mask, bytes), move(h_mask, bytes);
-      move(sums, bytes), move(cell, bytes);
-      move(masked, bytes);
-    }
-    template <class P>
-    static void move(P*& p, size_t bytes) {
-      p = reinterpret_cast<P*>(reinterpret_cast<char*>(p) + bytes);
-    }
   };
 
   void lay_out(Layout& layout, int team) {
     const size_t n = seq_.batch;
     const size_t rows = chunk_ ? static_cast<size_t>(chunk_) * n : n;
+    tracks_ = layout.template take<Track>(division_.tracks);
+    members_ = layout.template take<Member>(team);
+    RowState* common = layout.template take<RowState>(n);
     for (int i = 0; i < team; ++i) {
-      const size_t before = layout.size();
       Member m;
-      m.state_h = layout.template take<const T*>(n);
-      m.state_c = layout.template take<const T*>(n);
-      m.output = layout.template take<const T*>(n);
-      m.last = layout.template take<int32_t>(n);
+      m.state = division_.by_units && i > 0 ? layout.template take<RowState>(n) : common;
       m.x = layout.template take<const T*>(rows);
       m.h = layout.template take<const T*>(n);
       m.x_mask = layout.template take<const T*>(rows);
@@ -114,10 +102,7 @@ class ForwardRun {
       m.sums = layout.template take<const T*>(n);
       m.cell = layout.template take<ForwardRow<T>>(n);
       m.masked = layout.template take<T>(seq_.x_mask || seq_.h_mask ? step_.mask_scratch() : 0);
-      if (i == 0) {
-        first_ = m;
-        member_size_ = layout.size() - before;
-      }
+      if (members_) members_[i] = m;
     }
     const size_t states = n * step_.geo.hidden;
     projected_ = layout.template take<T>(chunk_ ? rows * row_lanes() : 0);
@@ -131,7 +116,35 @@ class ForwardRun {
 
   int time(int s) const { return seq_.reverse ? seq_.steps - 1 - s : s; }
 
-  void project_chunk(int s, const Division& part, int p0, int p1, Member& me) const {
+  void begin(const Part& part, const Member& me) const {
+    for (int n = part.rows.begin; n < part.rows.end; ++n) {
+      const size_t row = static_cast<size_t>(n) * step_.geo.hidden;
+      me.state[n] = {seq_.h0 + row, Cell::kHasMemory ? seq_.c0 + row : nullptr, nullptr, -1};
+    }
+  }
+
+  void finish(const Part& part, const Member& me) const {
+    for (int n = part.rows.begin; n < part.rows.end; ++n) {
+      const size_t row = static_cast<size_t>(n) * step_.geo.hidden;
+      const RowState& state = me.state[n];
+      if (args_.h_n + row != state.h) copy(args_.h_n + row, state.h, part.units);
+      if (Cell::kHasMemory && args_.c_n + row != state.c) {
+        copy(args_.c_n + row, state.c, part.units);
+      }
+    }
+  }
+
+  void run_step(int s, const Part& part, const Member& me, const Team& team) const {
+    if (chunk_ && s % chunk_ == 0) project_chunk(s, part, me, team);
+    StepRows<T> rows = gather(s, part, me);
+    run_panels(step_, rows, me.masked, team);
+    if constexpr (kTwoStages) {
+      to_second(rows, me);
+      run_panels(second_, rows, me.masked, team);
+    }
+  }
+
+  void project_chunk(int s, const Part& part, const Member& me, const Team& team) const {
     const int steps = s + chunk_ < seq_.steps ? chunk_ : seq_.steps - s;
     StepRows<T> rows{};
     rows.x = me.x;
@@ -143,31 +156,29 @@ class ForwardRun {
         if (seq_.x_mask) me.x_mask[r] = seq_.x_mask + n * seq_.x_mask_batch;
       }
     }
-    step_.project(p0, p1, rows, projected_, row_lanes(), me.masked);
+    team.each(step_.geo.panels.count(),
+              [&](int p) { step_.project(p, p + 1, rows, projected_, row_lanes(), me.masked); });
+    team.barrier();
   }
 
   // The rows that this step computes, and the bookkeeping of those that it does not.
-  StepRows<T> gather(int s, const Division& part, int rank, Member& me) const {
+  StepRows<T> gather(int s, const Part& part, const Member& me) const {
     const int hidden = step_.geo.hidden;
     const int t = time(s);
-    const bool keeps_book = seq_.previous && (!part.by_units || rank == 0);
     int count = 0;
     for (int n = part.rows.begin; n < part.rows.end; ++n) {
       const size_t at = static_cast<size_t>(n) * seq_.steps + t;
       const size_t row = static_cast<size_t>(n) * hidden;
+      RowState& state = me.state[n];
       if (seq_.reset && seq_.reset[at]) {
-        me.state_h[n] = seq_.h0 + row;
-        if (Cell::kHasMemory) me.state_c[n] = seq_.c0 + row;
-        if (seq_.previous) me.last[n] = -1;
+        state.h = seq_.h0 + row;
+        if (Cell::kHasMemory) state.c = seq_.c0 + row;
+        state.last = -1;
       }
-      if (keeps_book) seq_.previous[at] = me.last[n];
+      if (seq_.previous && part.units.begin == 0) seq_.previous[at] = state.last;
       T* y = seq_.y + at * hidden;
       if (seq_.mask && !seq_.mask[at]) {
-        if (me.output[n]) {
-          copy(y, me.output[n], part.units);
-        } else {
-          clear(y, part.units);
-        }
+        copy_or_clear(y, state.output, part.units);
         continue;
       }
       const size_t kept = static_cast<size_t>(t) * seq_.batch + n;
@@ -181,12 +192,12 @@ class ForwardRun {
         me.x[count] = seq_.x + n * seq_.x_batch + t * seq_.x_step;
         if (seq_.x_mask) me.x_mask[count] = seq_.x_mask + n * seq_.x_mask_batch;
       }
-      me.h[count] = me.state_h[n];
+      me.h[count] = state.h;
       if (seq_.h_mask) me.h_mask[count] = seq_.h_mask + n * seq_.h_mask_batch;
       T* saved = seq_.saved ? seq_.saved + kept * hidden * Cell::kSaved : nullptr;
       me.cell[count] = {
-          me.state_h[n],
-          Cell::kHasMemory ? me.state_c[n] : nullptr,
+          state.h,
+          state.c,
           y,
           c,
           zoneout_row(seq_.zoneout_h, seq_.zoneout_h_batch, seq_.zoneout_h_step, n, t),
@@ -198,10 +209,7 @@ class ForwardRun {
         me.cell[count].h = handed_ + 2 * row;
         me.cell[count].c = handed_ + 2 * row + hidden;
       }
-      me.state_h[n] = y;
-      if (Cell::kHasMemory) me.state_c[n] = c;
-      me.output[n] = y;
-      if (seq_.previous) me.last[n] = t;
+      state = {y, c, y, t};
       ++count;
     }
     return {count,
@@ -213,25 +221,25 @@ class ForwardRun {
             seq_.h_mask ? me.h_mask : nullptr};
   }
 
-  // The second stage: from what the first handed on to y.
-  void finish_step(StepRows<T>& rows, const Division& part, Member& me) const {
+  // The second stage reads what the first handed on, and writes y.
+  static void to_second(const StepRows<T>& rows, const Member& me) {
     for (int i = 0; i < rows.count; ++i) {
       ForwardRow<T>& row = me.cell[i];
       me.h[i] = row.c;
       row.c_prev = row.h;
       row.h = const_cast<T*>(me.sums[i]);
     }
-    const int width = second_.geo.panels.width();
-    second_.run(part.units.begin / width, (part.units.end + width - 1) / width, rows, me.masked);
   }
 
   const RecurrentForward<T>& args_;
   const RecurrentSequence<T>& seq_;
   Step<T, Cell> step_;
   Step<T, Second> second_;  // of a cell with two stages
-  int chunk_;               // steps whose input part is computed ahead; 0: inside the tiles
-  Member first_{};          // the first thread's; the others' lie member_size_ apart
-  size_t member_size_ = 0;
+  Division division_;
+  int segment_;              // steps that a track advances at a time
+  int chunk_;                // steps whose input part is computed ahead; 0: inside the tiles
+  Track* tracks_ = nullptr;  // one for each of the division's
+  Member* members_ = nullptr;
   T* c_ = nullptr;          // inference's memory, updated in place
   T* projected_ = nullptr;  // a chunk's input part: a thin batch is shared by units, so are these
   T* handed_ = nullptr;     // (N, 2, H): what the first of two stages hands on
@@ -239,11 +247,11 @@ class ForwardRun {
 
 template <class T, class Cell>
 void forward(const PackedRecurrent<T>& packed, const RecurrentForward<T>& args) {
-  ForwardRun<T, Cell> run(packed, args);
   const double work = 2.0 * args.seq.batch * args.seq.steps *
                       (packed.config.input + packed.config.hidden) * packed.config.hidden *
                       Cell::kBlocks;
   const int threads = team_for_steps(work, args.seq.batch, args.seq.steps);
+  ForwardRun<T, Cell> run(packed, args, threads);
   const Buffer memory(run.scratch_size(threads));
   run.use(memory.bytes(), threads);
   run_team(threads, run);

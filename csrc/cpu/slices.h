@@ -40,15 +40,18 @@ FASTRNN_INLINE void for_each_slice(ptrdiff_t begin, ptrdiff_t end, const Body& b
   if (i < end) body(Slice<T, false>{i, static_cast<int>(end - i)});
 }
 
-// body(begin, end) on a team, for `count` items of `work` operations each, in chunks of `grain`.
+// body(begin, end) on a team, for `count` items of `work` operations each, in parts that are whole
+// multiples of `grain`.
 template <class Body>
 inline void share_items(ptrdiff_t count, ptrdiff_t grain, double work, const Body& body) {
-  const int chunks = static_cast<int>((count + grain - 1) / grain);
+  const ptrdiff_t grains = (count + grain - 1) / grain;
   auto member = [&](const Team& team) {
-    int first, last;
-    team.share(chunks, 1, &first, &last);
-    const ptrdiff_t begin = first * grain, end = last * grain;
-    if (begin < count) body(begin, end < count ? end : count);
+    const ptrdiff_t most = team.size() == 1 ? 1 : 8 * team.size();
+    const ptrdiff_t parts = grains < most ? grains : most;
+    team.each(static_cast<int>(parts), [&](int i) {
+      const ptrdiff_t begin = grains * i / parts * grain, end = grains * (i + 1) / parts * grain;
+      body(begin, end < count ? end : count);
+    });
   };
   run_team(team_for(work * static_cast<double>(count)), member);
 }

@@ -3,6 +3,7 @@
 #include "cpu/buffer.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <cstdlib>
 #include <iterator>
@@ -14,7 +15,8 @@ namespace fastrnn {
 namespace {
 
 constexpr std::size_t kLine = 64;
-constexpr std::size_t kKept = std::size_t{256} << 20;  // bytes that the pool may hold unused
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kKept = std::size_t{1} << 30;  // bytes that the pool may hold unused
 
 // Blocks begin with a line that holds their size.
 std::size_t& size_of(void* block) { return *static_cast<std::size_t*>(block); }
@@ -33,13 +35,13 @@ class BlockPool {
         return block;
       }
     }
-    void* block = std::aligned_alloc(kLine, size);
+    void* block = fresh(size);
     if (block == nullptr) {
       {
         const std::lock_guard<std::mutex> lock(mutex_);
         shrink_locked(0);
       }
-      block = std::aligned_alloc(kLine, size);
+      block = fresh(size);
     }
     if (block != nullptr) size_of(block) = size;
     return block;
@@ -65,6 +67,17 @@ class BlockPool {
   void unlock() { mutex_.unlock(); }
 
  private:
+  // Large blocks in huge pages where the system has them: fewer faults, fewer misses of the
+  // page table's cache.
+  static void* fresh(std::size_t size) {
+    if (size < 2 * kHugePage) return std::aligned_alloc(kLine, size);
+    void* block = std::aligned_alloc(kHugePage, (size + kHugePage - 1) / kHugePage * kHugePage);
+#if defined(MADV_HUGEPAGE)
+    if (block != nullptr) madvise(block, size, MADV_HUGEPAGE);
+#endif
+    return block;
+  }
+
   void shrink_locked(std::size_t most) {
     while (kept_ > most) {
       const auto largest = std::prev(free_.end());

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastrnn import _core
+
 Array = npt.NDArray[Any]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -100,8 +102,9 @@ def mask_of_lengths(op: str, value: object, batch: int, steps: int) -> Array:
         raise TypeError(f"{op}: lengths must be integers, got dtype {lengths.dtype}")
     if lengths.shape != (batch,):
         raise ValueError(f"{op}: lengths must be (N,) = ({batch},), got {lengths.shape}")
-    if batch and (lengths.min() < 0 or lengths.max() > steps):
-        wrong = lengths[(lengths < 0) | (lengths > steps)][0]
+    values = lengths.tolist()  # for a short sequence NumPy's minimum would be a tenth of the time
+    if batch and not 0 <= min(values) <= max(values) <= steps:
+        wrong = next(value for value in values if not 0 <= value <= steps)
         raise ValueError(f"{op}: lengths must lie in 0..T = 0..{steps}, got {wrong}")
     return (np.arange(steps) < lengths[:, None]).view(np.uint8)
 
@@ -115,6 +118,14 @@ def strided(array: Array, dtype: np.dtype[Any]) -> Array:
         ):
             return array
     return contiguous(array, dtype)
+
+
+def empty(op: str, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return an array of unspecified content in the core's memory, which is used again."""
+    try:
+        return _core.empty_float(shape) if dtype == np.float32 else _core.empty_double(shape)
+    except MemoryError:
+        raise MemoryError(f"{op}: no memory for {name} of shape {shape}") from None
 
 
 def check_sizes(op: str, **sizes: int) -> None:

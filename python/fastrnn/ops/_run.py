@@ -10,7 +10,7 @@ import numpy as np
 from fastrnn import _core
 from fastrnn.ops import _arrays, _general
 from fastrnn.ops._arrays import Array
-from fastrnn.ops._sequence import Sequence, empty
+from fastrnn.ops._sequence import Sequence
 
 Gradients = dict[str, Array]
 
@@ -58,12 +58,12 @@ def run(
         if arrays["mask"] is not None or arrays["reset"] is not None:
             arrays["previous"] = np.empty((batch, steps), np.int32)
         if c0 is not None:
-            arrays["c_all"] = empty(op, "cache", (steps, batch, hidden), dtype)
+            arrays["c_all"] = _arrays.empty(op, "cache", (steps, batch, hidden), dtype)
         # The simple RNN needs its output alone, which it has in y, unless zoneout mixed it.
         keep = weights.cell != "rnn" or arrays["zoneout_h"] is not None
         if keep and not (recompute and weights.cell != "rnn"):
             units = _core.CELLS[weights.cell][2]
-            arrays["saved"] = empty(op, "cache", (steps, batch, units * hidden), dtype)
+            arrays["saved"] = _arrays.empty(op, "cache", (steps, batch, units * hidden), dtype)
     if packed is None:
         packed = weights.pack(sequence.mask_per_gate)
     typed("recurrent_forward", weights.dtype)(packed, arrays, h_n, c_n)
@@ -106,7 +106,7 @@ def backward(
         return written.get(name)
 
     results: dict[str, Array | None] = {
-        "x": empty(op, "dx", (batch, steps, weights.input), dtype) if need_dx else None,
+        "x": _arrays.empty(op, "dx", (batch, steps, weights.input), dtype) if need_dx else None,
         "kernel": target("kernel"),
         "recurrent_kernel": target("recurrent_kernel"),
         "bias": target("bias"),

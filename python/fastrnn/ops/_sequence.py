@@ -174,14 +174,6 @@ class Sequence:
         return 0 in self.shape
 
 
-def empty(op: str, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return an array of unspecified content in the core's memory, which is used again."""
-    try:
-        return _core.empty_float(shape) if dtype == np.float32 else _core.empty_double(shape)
-    except MemoryError:
-        raise MemoryError(f"{op}: no memory for {name} of shape {shape}") from None
-
-
 def check_sequence(
     weights: Weights,
     x: object,
@@ -204,7 +196,7 @@ def check_sequence(
         raise ValueError(f"{op}: x must be (N, T, I) = (N, T, {weights.input}), got {frames.shape}")
     batch, steps, _ = frames.shape
     _arrays.check_sizes(op, N=batch, T=steps)
-    y = empty(op, "y", (batch, steps, hidden), dtype)
+    y = _arrays.empty(op, "y", (batch, steps, hidden), dtype)
     state = (batch, hidden)
     has_c = weights.cell == "lstm"
     if c0 is not None and not has_c:

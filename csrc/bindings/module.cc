@@ -43,6 +43,12 @@ PYBIND11_MODULE(_core, m) {
   m.def("empty_double", &empty<double>, py::arg("shape"));
   bind_elementwise(m);
   bind_optimizer(m);
+  fastrnn::bindings::bind_conv_lstm(m);
+  fastrnn::bindings::bind_convolution(m);
   fastrnn::bindings::bind_dense(m);
+  fastrnn::bindings::bind_gather(m);
+  fastrnn::bindings::bind_normalization(m);
+  fastrnn::bindings::bind_pooling(m);
+  fastrnn::bindings::bind_rectifier(m);
   fastrnn::bindings::bind_recurrent(m);
 }

@@ -90,12 +90,6 @@ struct RowMajor {
 };
 
 template <class T>
-size_t packed_elements(const PanelSet<T>& panels, int depth) {
-  const Panel last = panels[panels.count() - 1];
-  return (static_cast<size_t>(last.unit0) + last.vecs * kLanes<T>)*depth;
-}
-
-template <class T>
 void forward(const DenseForward<T>& a) {
   const PanelSet<T> panels(a.output, 1);
   const auto lay_out = [&](Layout layout, T** packed, const T*** rows) {

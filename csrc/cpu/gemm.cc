@@ -1,52 +1,11 @@
 // The micro-kernels; see gemm.h.
-#include "cpu/gemm.h"
+#include "cpu/accumulate.h"
 
 FASTRNN_ISA_BEGIN
 namespace {
 
-// B is fetched this many k ahead: some 100 cycles of a tile, which covers the second-level cache
-// and much of the third. The hardware's own prefetch stops at every page.
-constexpr int kAhead = 8;
 // A single row reads B as fast as it comes, so that it is asked for earlier.
 constexpr int kAheadSplit = 16;
-
-// acc[m][kFirst + v] += sum over k of A[m][k] * B[k][v], v in [0, kVecs).
-template <class T, int kRows, int kVecs, int kFirst, RowForm kForm>
-FASTRNN_INLINE void accumulate(Vec<T> (&acc)[kRows][kPanelVecs], const Segment<T>& s) {
-  constexpr int kSets = kForm == RowForm::kPerVector ? kVecs : 1;
-  const T* a[kSets][kRows];
-  for (int v = 0; v < kSets; ++v) {
-    for (int m = 0; m < kRows; ++m) {
-      a[v][m] = kForm == RowForm::kPacked
-                    ? s.rows[0] + m
-                    : s.rows[(v + (kSets > 1 ? kFirst : 0)) * kMaxRows + m] + s.offset;
-    }
-  }
-  constexpr int kStep = kForm == RowForm::kPacked ? kRows : 1;
-  const T* b = s.b;
-  const ptrdiff_t b_stride = s.b_stride;
-  const ptrdiff_t end = static_cast<ptrdiff_t>(s.depth) * kStep;
-#pragma GCC unroll 2
-  for (ptrdiff_t k = 0; k < end; k += kStep) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVecs; ++v) __builtin_prefetch(b + kAhead * b_stride + v * kLanes<T>);
-    Vec<T> column[kVecs];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVecs; ++v) column[v] = load(b + v * kLanes<T>);
-#pragma GCC unroll 6
-    for (int m = 0; m < kRows; ++m) {
-      if constexpr (kForm == RowForm::kPerVector) {
-#pragma GCC unroll 4
-        for (int v = 0; v < kVecs; ++v) acc[m][kFirst + v] += set1(a[v][m][k]) * column[v];
-      } else {
-        const Vec<T> value = set1(a[0][m][k]);
-#pragma GCC unroll 4
-        for (int v = 0; v < kVecs; ++v) acc[m][kFirst + v] += value * column[v];
-      }
-    }
-    b += b_stride;
-  }
-}
 
 template <class T, int kRows, int kVecs, int kShift, RowForm kForm>
 void tile_sum(const Segment<T>* first, int n_first, const Segment<T>* second, int n_second,
@@ -157,9 +116,14 @@ TileFn<T> tile_fn(RowForm form, int rows, int vecs) {
       return tile_for_vecs<T, RowForm::kShared>(rows, vecs);
     case RowForm::kPerVector:
       return tile_for_rows<T, 4, 0, RowForm::kPerVector>(rows);
-    default:
+    case RowForm::kPacked:
       return tile_for_vecs<T, RowForm::kPacked>(rows, vecs);
+    case RowForm::kTable:
+      return tile_for_vecs<T, RowForm::kTable>(rows, vecs);
+    case RowForm::kPackedTable:
+      return tile_for_vecs<T, RowForm::kPackedTable>(rows, vecs);
   }
+  return nullptr;
 }
 
 template <class T>

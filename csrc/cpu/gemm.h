@@ -26,6 +26,14 @@ constexpr int kPanelLanes = kPanelVecs * kLanes<T>;
 
 }  // namespace
 
+namespace {
+
+// B is fetched this many k ahead: some 100 cycles of a tile, which covers the second-level cache
+// and much of the third. The hardware's own prefetch stops at every page.
+constexpr int kAhead = 8;
+
+}  // namespace
+
 // One run of K products: accumulators += A[rows][0:depth] * B[0:depth][columns].
 template <class T>
 struct Segment {
@@ -34,12 +42,18 @@ struct Segment {
   int depth;             // K
   const T* b;            // packed columns
   ptrdiff_t b_stride;    // elements from k to k + 1 in b
+  // The forms by table: for each k the elements from where a row begins.
+  const ptrdiff_t* at = nullptr;
 };
 
 enum class RowForm {
   kShared,     // rows[m]: one pointer per row, k contiguous
   kPerVector,  // rows[v * kMaxRows + m]: each vector of columns reads its own A (dropout per gate)
   kPacked,     // rows[0]: one block [K][MR] (the outer-product form: A by column)
+  kTable,      // rows[m], k where the segment's table says (convolutions of few channels)
+  // rows[0]: MR elements side by side, at the table's place for each k; the table goes on for
+  // kAhead more, so that A can be asked for too.
+  kPackedTable,
 };
 
 // tile: [rows][kPanelLanes], in: what the sums start from, out: the sums. The segments of `second`

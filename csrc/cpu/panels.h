@@ -48,6 +48,13 @@ class PanelSet {
   bool compact_;
 };
 
+// Elements of all panels of one gate, packed [panel][depth][vecs * lanes].
+template <class T>
+size_t packed_elements(const PanelSet<T>& panels, int depth) {
+  const Panel last = panels[panels.count() - 1];
+  return (static_cast<size_t>(last.unit0) + last.vecs * kLanes<T>)*depth;
+}
+
 // Packs rows of a matrix (depth, columns) into dst [depth][p.vecs * lanes]. Gate g of the panel is
 // the block of `units` columns that starts at column[g], or zero where column[g] < 0; only the
 // vectors [first, first + vecs) of the panel are kept.

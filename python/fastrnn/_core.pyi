@@ -1,4 +1,5 @@
 # The C++ core, as csrc/bindings binds it. It checks nothing: fastrnn.ops does.
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -109,6 +110,60 @@ def recurrent_backward_double(
     dh_n: _Double | None,
     dc_n: _Double | None,
     out: _Arrays,
+) -> None: ...
+def conv_forward_float(
+    shape: Sequence[int],
+    im2col: bool,
+    x: _Float,
+    kernel: _Float,
+    bias: _Float | None,
+    y: _Float,
+    activation: int,
+) -> None: ...
+def conv_input_float(
+    shape: Sequence[int],
+    im2col: bool,
+    dz: _Float,
+    kernel: _Float,
+    bias: _Float | None,
+    dx: _Float,
+    activation: int,
+) -> None: ...
+def conv_weights_float(
+    shape: Sequence[int], x: _Float, dz: _Float, dkernel: _Float, dbias: _Float | None
+) -> None: ...
+def conv_forward_double(
+    shape: Sequence[int],
+    im2col: bool,
+    x: _Double,
+    kernel: _Double,
+    bias: _Double | None,
+    y: _Double,
+    activation: int,
+) -> None: ...
+def conv_input_double(
+    shape: Sequence[int],
+    im2col: bool,
+    dz: _Double,
+    kernel: _Double,
+    bias: _Double | None,
+    dx: _Double,
+    activation: int,
+) -> None: ...
+def conv_weights_double(
+    shape: Sequence[int], x: _Double, dz: _Double, dkernel: _Double, dbias: _Double | None
+) -> None: ...
+def conv_lstm_forward_float(
+    shape: Sequence[int], numbers: dict[str, int], arrays: _Arrays, save: bool
+) -> None: ...
+def conv_lstm_backward_float(
+    shape: Sequence[int], numbers: dict[str, int], arrays: _Arrays
+) -> None: ...
+def conv_lstm_forward_double(
+    shape: Sequence[int], numbers: dict[str, int], arrays: _Arrays, save: bool
+) -> None: ...
+def conv_lstm_backward_double(
+    shape: Sequence[int], numbers: dict[str, int], arrays: _Arrays
 ) -> None: ...
 def dense_forward_float(
     x: _Float, kernel: _Float, bias: _Float | None, y: _Float, activation: int
@@ -239,4 +294,121 @@ def adam_update_double(
     beta_1: float,
     beta_2: float,
     epsilon: float,
+) -> None: ...
+
+# Pooling, normalization, embedding and interpolation, rectifiers.
+POOL_KINDS: Final[dict[str, int]]
+_Ids = npt.NDArray[np.int64]
+_Low = npt.NDArray[np.int32]
+
+def pool_forward_float(shape: Sequence[int], kind: int, x: _Float, y: _Float) -> None: ...
+def pool_forward_double(shape: Sequence[int], kind: int, x: _Double, y: _Double) -> None: ...
+def pool_backward_float(
+    shape: Sequence[int], kind: int, dy: _Float, x: _Float | None, y: _Float | None, dx: _Float
+) -> None: ...
+def pool_backward_double(
+    shape: Sequence[int], kind: int, dy: _Double, x: _Double | None, y: _Double | None, dx: _Double
+) -> None: ...
+def batch_statistics_float(x: _Float, mean: _Double, variance: _Double) -> None: ...
+def batch_statistics_double(x: _Double, mean: _Double, variance: _Double) -> None: ...
+def batch_normalize_float(
+    x: _Float, gamma: _Float | None, beta: _Float | None, mean: _Double, rstd: _Double, y: _Float
+) -> None: ...
+def batch_normalize_double(
+    x: _Double,
+    gamma: _Double | None,
+    beta: _Double | None,
+    mean: _Double,
+    rstd: _Double,
+    y: _Double,
+) -> None: ...
+def batch_normalize_backward_float(
+    x: _Float,
+    dy: _Float,
+    gamma: _Float | None,
+    mean: _Double,
+    rstd: _Double,
+    dx: _Float,
+    dgamma: _Float,
+    dbeta: _Float,
+) -> None: ...
+def batch_normalize_backward_double(
+    x: _Double,
+    dy: _Double,
+    gamma: _Double | None,
+    mean: _Double,
+    rstd: _Double,
+    dx: _Double,
+    dgamma: _Double,
+    dbeta: _Double,
+) -> None: ...
+def layer_normalize_float(
+    epsilon: float,
+    x: _Float,
+    gamma: _Float | None,
+    beta: _Float | None,
+    y: _Float,
+    mean: _Float | None,
+    rstd: _Float | None,
+) -> None: ...
+def layer_normalize_double(
+    epsilon: float,
+    x: _Double,
+    gamma: _Double | None,
+    beta: _Double | None,
+    y: _Double,
+    mean: _Double | None,
+    rstd: _Double | None,
+) -> None: ...
+def layer_normalize_backward_float(
+    x: _Float,
+    dy: _Float,
+    gamma: _Float | None,
+    mean: _Float,
+    rstd: _Float,
+    dx: _Float,
+    dgamma: _Float,
+    dbeta: _Float,
+) -> None: ...
+def layer_normalize_backward_double(
+    x: _Double,
+    dy: _Double,
+    gamma: _Double | None,
+    mean: _Double,
+    rstd: _Double,
+    dx: _Double,
+    dgamma: _Double,
+    dbeta: _Double,
+) -> None: ...
+def embedding_float(ids: _Ids, table: _Float, out: _Float) -> None: ...
+def embedding_double(ids: _Ids, table: _Double, out: _Double) -> None: ...
+def embedding_backward_float(ids: _Ids, dy: _Float, dtable: _Float) -> None: ...
+def embedding_backward_double(ids: _Ids, dy: _Double, dtable: _Double) -> None: ...
+def interpolate_float(low: _Low, weight: _Double, x: _Float, y: _Float) -> None: ...
+def interpolate_double(low: _Low, weight: _Double, x: _Double, y: _Double) -> None: ...
+def interpolate_backward_float(low: _Low, weight: _Double, dy: _Float, dx: _Float) -> None: ...
+def interpolate_backward_double(low: _Low, weight: _Double, dy: _Double, dx: _Double) -> None: ...
+def relu_float(
+    negative_slope: float,
+    threshold: float,
+    maximum: float,
+    x: _Float,
+    dy: _Float | None,
+    out: _Float,
+) -> None: ...
+def relu_double(
+    negative_slope: float,
+    threshold: float,
+    maximum: float,
+    x: _Double,
+    dy: _Double | None,
+    out: _Double,
+) -> None: ...
+def prelu_float(x: _Float, alpha: _Float, y: _Float) -> None: ...
+def prelu_double(x: _Double, alpha: _Double, y: _Double) -> None: ...
+def prelu_backward_float(
+    x: _Float, alpha: _Float, dy: _Float, dx: _Float, dalpha: _Float
+) -> None: ...
+def prelu_backward_double(
+    x: _Double, alpha: _Double, dy: _Double, dx: _Double, dalpha: _Double
 ) -> None: ...

@@ -6,12 +6,75 @@ units; equations in docs/equations.md.
 
 from fastrnn.ops._sequence import FUSED_ACTIVATIONS
 from fastrnn.ops.activations import activation, activation_backward, activation_names
+from fastrnn.ops.conv_lstm import conv_lstm2d, conv_lstm2d_backward, conv_lstm2d_forward
+from fastrnn.ops.convolution import (
+    conv1d,
+    conv1d_backward,
+    conv2d,
+    conv2d_backward,
+    conv3d,
+    conv3d_backward,
+)
+from fastrnn.ops.convolution_transpose import (
+    conv1d_transpose,
+    conv1d_transpose_backward,
+    conv2d_transpose,
+    conv2d_transpose_backward,
+    conv3d_transpose,
+    conv3d_transpose_backward,
+)
 from fastrnn.ops.dense import dense, dense_backward
+from fastrnn.ops.depthwise import (
+    depthwise_conv1d,
+    depthwise_conv1d_backward,
+    depthwise_conv2d,
+    depthwise_conv2d_backward,
+)
+from fastrnn.ops.embedding import (
+    embedding,
+    embedding_backward,
+)
 from fastrnn.ops.gru import gru, gru_backward, gru_forward
 from fastrnn.ops.losses import sigmoid_cross_entropy, softmax_cross_entropy
 from fastrnn.ops.lstm import lstm, lstm_backward, lstm_forward
+from fastrnn.ops.normalization import (
+    batch_normalization,
+    batch_normalization_backward,
+    batch_normalization_forward,
+    layer_normalization,
+    layer_normalization_backward,
+    layer_normalization_forward,
+)
 from fastrnn.ops.optimizers import adam_update, rmsprop_update, sgd_update
 from fastrnn.ops.packed import PackedRecurrent, RecurrentStream
+from fastrnn.ops.pooling import (
+    average_pool1d,
+    average_pool1d_backward,
+    average_pool2d,
+    average_pool2d_backward,
+    average_pool3d,
+    average_pool3d_backward,
+    global_average_pool,
+    global_average_pool_backward,
+    global_max_pool,
+    global_max_pool_backward,
+    max_pool1d,
+    max_pool1d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+    max_pool3d,
+    max_pool3d_backward,
+)
+from fastrnn.ops.rectifiers import (
+    prelu,
+    prelu_backward,
+    relu,
+    relu_backward,
+)
+from fastrnn.ops.resampling import (
+    up_sampling,
+    up_sampling_backward,
+)
 from fastrnn.ops.rnn import rnn, rnn_backward, rnn_forward
 
 __all__ = [
@@ -22,14 +85,61 @@ __all__ = [
     "activation_backward",
     "activation_names",
     "adam_update",
+    "average_pool1d",
+    "average_pool1d_backward",
+    "average_pool2d",
+    "average_pool2d_backward",
+    "average_pool3d",
+    "average_pool3d_backward",
+    "batch_normalization",
+    "batch_normalization_backward",
+    "batch_normalization_forward",
+    "conv1d",
+    "conv1d_backward",
+    "conv1d_transpose",
+    "conv1d_transpose_backward",
+    "conv2d",
+    "conv2d_backward",
+    "conv2d_transpose",
+    "conv2d_transpose_backward",
+    "conv3d",
+    "conv3d_backward",
+    "conv3d_transpose",
+    "conv3d_transpose_backward",
+    "conv_lstm2d",
+    "conv_lstm2d_backward",
+    "conv_lstm2d_forward",
     "dense",
     "dense_backward",
+    "depthwise_conv1d",
+    "depthwise_conv1d_backward",
+    "depthwise_conv2d",
+    "depthwise_conv2d_backward",
+    "embedding",
+    "embedding_backward",
+    "global_average_pool",
+    "global_average_pool_backward",
+    "global_max_pool",
+    "global_max_pool_backward",
     "gru",
     "gru_backward",
     "gru_forward",
+    "layer_normalization",
+    "layer_normalization_backward",
+    "layer_normalization_forward",
     "lstm",
     "lstm_backward",
     "lstm_forward",
+    "max_pool1d",
+    "max_pool1d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "max_pool3d",
+    "max_pool3d_backward",
+    "prelu",
+    "prelu_backward",
+    "relu",
+    "relu_backward",
     "rmsprop_update",
     "rnn",
     "rnn_backward",
@@ -37,4 +147,6 @@ __all__ = [
     "sgd_update",
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",
+    "up_sampling",
+    "up_sampling_backward",
 ]

@@ -90,14 +90,14 @@ def activation(
     known, value = _resolve(op, name, parameter)
     if known in _core.ROW_ACTIVATIONS:
         shape = _row_shape(op, known, values.shape)
-        y = np.empty(shape, values.dtype)
+        y = _arrays.empty(op, "y", shape, values.dtype)
         if y.size:
             columns = shape[-1]
             core("row_activation_forward", y.dtype)(
                 _core.ROW_ACTIVATIONS[known], values, y.reshape(-1, columns)
             )
         return y
-    y = np.empty(values.shape, values.dtype)
+    y = _arrays.empty(op, "y", values.shape, values.dtype)
     core("activation_forward", y.dtype)(_core.ACTIVATIONS[known], value, values, y)
     return y
 
@@ -163,7 +163,7 @@ def activation_backward(
     gradient = _arrays.shaped(op, "dy", dy, like.dtype, like.shape, "of the shape of x and y")
     if inputs is not None:
         inputs = _arrays.shaped(op, "x", inputs, like.dtype, like.shape, "of the shape of y")
-    dx = np.empty(like.shape, like.dtype)
+    dx = _arrays.empty(op, "dx", like.shape, like.dtype)
     core("activation_backward", like.dtype)(
         _core.ACTIVATIONS[known], value, gradient, inputs, outputs, dx
     )
@@ -212,7 +212,7 @@ def _rows_backward(
         saved = activation(inputs, name) if outputs is None else outputs
     shape = _row_shape(op, name, saved.shape)
     gradient = _arrays.shaped(op, "dy", dy, saved.dtype, shape, "of the shape of y")
-    dx = np.empty(saved.shape, saved.dtype)
+    dx = _arrays.empty(op, "dx", saved.shape, saved.dtype)
     if gradient.size:
         core("row_activation_backward", saved.dtype)(
             _core.ROW_ACTIVATIONS[name], gradient.reshape(-1, shape[-1]), saved, dx

@@ -53,7 +53,7 @@ def dense(
     b = None
     if bias is not None:
         b = _arrays.shaped("dense", "bias", bias, w.dtype, (outputs,), "(O,)")
-    y = np.empty((rows.shape[0], outputs), w.dtype)
+    y = _arrays.empty("dense", "y", (rows.shape[0], outputs), w.dtype)
     fused = activation is None or activation in FUSED_ACTIVATIONS
     number = _core.ACTIVATIONS[activation or "linear"] if fused else 0
     if rows.size:
@@ -119,7 +119,7 @@ def dense_backward(
         if name not in gradients:
             gradients[name] = np.empty(size, w.dtype)
     if need_dx:
-        gradients["x"] = np.empty(rows.shape, w.dtype)
+        gradients["x"] = _arrays.empty(op, "dx", rows.shape, w.dtype)
     if rows.size:
         typed("dense_backward", w.dtype)(
             rows, w, dz, gradients.get("x"), gradients["kernel"], gradients.get("bias")

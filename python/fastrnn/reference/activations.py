@@ -285,5 +285,25 @@ def activation_backward(
     return _cast(function.backward(np.asarray(dy, dtype), inputs, outputs), dtype)
 
 
+def before_activation(
+    op: str, dy: ArrayLike, y: ArrayLike | None, activation: ActivationLike, dtype: DTypeLike
+) -> Array:
+    """Return the gradient of what went into a layer's activation, from that of its output y.
+
+    Raises
+    ------
+    ValueError
+        If y is needed and missing, or the derivative cannot be had from it.
+    """
+    gradient = np.asarray(dy, dtype)
+    if activation in (None, "linear"):
+        return gradient
+    function = resolve(activation)
+    if y is None or function.needs_x:
+        raise ValueError(f"{op}: the gradient of {activation} needs y to suffice")
+    outputs = np.asarray(y, dtype)
+    return _cast(function.backward(gradient, outputs, outputs), dtype)
+
+
 def _cast(values: Any, dtype: DTypeLike) -> Array:
     return np.asarray(values, dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .activations import ActivationLike, Array, resolve
+from .activations import ActivationLike, Array, before_activation, resolve
 
 
 def dense(
@@ -65,13 +65,7 @@ def dense_backward(
     ValueError
         If the activation needs y and it is missing, or its derivative cannot be had from y.
     """
-    da = np.asarray(dy, dtype)
-    if activation not in (None, "linear"):
-        function = resolve(activation)
-        if y is None or function.needs_x:
-            raise ValueError(f"dense_backward: the gradient of {activation} needs y to suffice")
-        outputs = np.asarray(y, dtype)
-        da = np.asarray(function.backward(da, outputs, outputs), dtype)
+    da = before_activation("dense_backward", dy, y, activation, dtype)
     inputs, weights = np.asarray(x, dtype), np.asarray(kernel, dtype)
     rows, drows = inputs.reshape(-1, weights.shape[0]), da.reshape(-1, weights.shape[1])
     grads = {"kernel": rows.T @ drows}

@@ -1,0 +1,50 @@
+// convolution.h's functions, for the machine's instruction set.
+#include "convolution.h"
+
+#include <type_traits>
+
+#include "dispatch.h"
+
+namespace fastrnn {
+FASTRNN_DISPATCH(ConvTable, conv_table, (), ())
+FASTRNN_DISPATCH(ConvTable, depthwise_table, (), ())
+
+namespace {
+
+template <class T>
+const ConvFunctions<T>& functions(const ConvShape& shape) {
+  const bool depthwise = shape.groups > 1 && shape.channels == shape.groups;
+  const ConvTable* table = depthwise ? depthwise_table() : conv_table();
+  if constexpr (std::is_same_v<T, float>) {
+    return table->f32;
+  } else {
+    return table->f64;
+  }
+}
+
+}  // namespace
+
+template <class T>
+void conv_forward(const ConvForward<T>& args) {
+  functions<T>(args.shape).forward(args);
+}
+
+template <class T>
+void conv_input(const ConvInput<T>& args) {
+  functions<T>(args.shape).input(args);
+}
+
+template <class T>
+void conv_weights(const ConvWeights<T>& args) {
+  functions<T>(args.shape).weights(args);
+}
+
+#define FASTRNN_INSTANTIATE(T)                          \
+  template void conv_forward<T>(const ConvForward<T>&); \
+  template void conv_input<T>(const ConvInput<T>&);     \
+  template void conv_weights<T>(const ConvWeights<T>&);
+FASTRNN_INSTANTIATE(float)
+FASTRNN_INSTANTIATE(double)
+#undef FASTRNN_INSTANTIATE
+
+}  // namespace fastrnn

@@ -1,0 +1,204 @@
+"""What the convolutions share: checks of their arrays, and the calls of the core."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastrnn import _core
+from fastrnn.ops import _arrays
+from fastrnn.ops._arrays import Array
+from fastrnn.ops._run import Gradients, typed
+from fastrnn.ops._sequence import FUSED_ACTIVATIONS
+from fastrnn.ops._windows import Windows, per_axis, windows
+from fastrnn.ops.activations import activation as apply_activation
+from fastrnn.ops.activations import activation_backward
+
+ALGORITHMS = ("auto", "direct", "im2col")
+_SYMBOLS = {1: "L", 2: "H, W", 3: "D, H, W"}
+_KERNEL_SYMBOLS = {1: "K", 2: "KH, KW", 3: "KD, KH, KW"}
+
+
+@dataclass(slots=True)
+class Convolution:
+    """A checked convolution: x (N, ..., C) and kernel (..., C / groups, F) to (N, ..., F)."""
+
+    x: Array
+    kernel: Array
+    places: Windows
+    groups: int
+    im2col: bool = False
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.kernel.dtype
+
+    @property
+    def filters(self) -> int:
+        return int(self.kernel.shape[-1])
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return (self.x.shape[0], *self.places.outputs, self.filters)
+
+    def numbers(self) -> list[int]:
+        """Return the shape as the core takes it."""
+        batch, channels = self.x.shape[0], self.x.shape[-1]
+        return [batch, channels, self.filters, self.groups, *self.places.numbers()]
+
+
+def kernel_and_input(op: str, rank: int, x: object, kernel: object) -> tuple[Array, Array]:
+    """Return both with dtypes that go together; x is not yet contiguous."""
+    w = _arrays.floating(op, "kernel", kernel)
+    if w.ndim != rank + 2 or 0 in w.shape:
+        raise ValueError(
+            f"{op}: kernel must have {rank + 2} axes ({_KERNEL_SYMBOLS[rank]}, inputs, outputs), "
+            f"none of them empty, got {w.shape}"
+        )
+    dtype = w.dtype.newbyteorder("=")
+    array = _arrays.numbers(op, "x", x, dtype)
+    if array.ndim != rank + 2:
+        raise ValueError(
+            f"{op}: x must have {rank + 2} axes (N, {_SYMBOLS[rank]}, C), got {array.shape}"
+        )
+    if 0 in array.shape[1:]:
+        raise ValueError(f"{op}: x must have pixels and channels, got {array.shape}")
+    sizes = dict(zip("NDHWC"[: 1 + rank] + "C", array.shape, strict=True))
+    _arrays.check_sizes(op, **sizes)
+    if math.prod(w.shape) > 2**40 or math.prod(array.shape[1:]) > 2**44:
+        raise ValueError(f"{op}: kernel {w.shape} and x {array.shape} are too large")
+    if math.prod(w.shape[:-1]) > 2**30 or math.prod(w.shape[:-2]) * w.shape[-1] > 2**30:
+        raise ValueError(f"{op}: kernel must have at most {2**30} values a filter, got {w.shape}")
+    return array, _arrays.contiguous(w, dtype)
+
+
+def check_algorithm(op: str, algorithm: object) -> bool:
+    """Return whether patches are to be written out."""
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"{op}: algorithm must be one of {ALGORITHMS}, got {algorithm!r}")
+    return algorithm == "im2col"
+
+
+def check(
+    op: str,
+    rank: int,
+    x: object,
+    kernel: object,
+    strides: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+    algorithm: object,
+) -> Convolution:
+    """Check everything that decides the shapes."""
+    array, w = kernel_and_input(op, rank, x, kernel)
+    (count,) = per_axis(op, "groups", groups, 1)
+    inputs, filters = w.shape[-2:]
+    if array.shape[-1] != inputs * count:
+        of_groups = f" in {count} groups" if count > 1 else ""
+        raise ValueError(
+            f"{op}: x must have {inputs * count} channels for a kernel of {w.shape}{of_groups}, "
+            f"got x {array.shape}"
+        )
+    if filters % count:
+        raise ValueError(f"{op}: {filters} filters can't be divided into {count} groups")
+    steps = per_axis(op, "strides", strides, rank)
+    spread = per_axis(op, "dilation", dilation, rank)
+    widest = max(inputs * count, filters)
+    places = windows(op, array.shape[1:-1], w.shape[:-2], steps, spread, padding, widest)
+    im2col = check_algorithm(op, algorithm)
+    return Convolution(_arrays.contiguous(array, w.dtype), w, places, count, im2col)
+
+
+def fused_number(activation: str | None) -> int | None:
+    """Return the core's number of an activation that it applies by itself, else None."""
+    if activation is None or activation in FUSED_ACTIVATIONS:
+        return int(_core.ACTIVATIONS[activation or "linear"])
+    return None
+
+
+def bias_of(op: str, bias: object, dtype: np.dtype[Any], filters: int) -> Array | None:
+    """Return the bias (F,), contiguous, or None."""
+    if bias is None:
+        return None
+    return _arrays.shaped(op, "bias", bias, dtype, (filters,), "(F,)")
+
+
+def forward(op: str, c: Convolution, bias: object, activation: str | None) -> Array:
+    """Return activation(convolution + bias)."""
+    b = bias_of(op, bias, c.dtype, c.filters)
+    number = fused_number(activation)
+    y = _arrays.empty(op, "y", c.output_shape, c.dtype)
+    if y.size:
+        typed("conv_forward", c.dtype)(c.numbers(), c.im2col, c.x, c.kernel, b, y, number or 0)
+    return y if number is not None else apply_activation(y, activation)
+
+
+def before_activation(
+    op: str,
+    dy: object,
+    y: object,
+    activation: str | None,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> Array:
+    """Return the gradient of the sums from that of the output."""
+    dz = _arrays.shaped(op, "dy", dy, dtype, shape, "as the output")
+    if activation in (None, "linear"):
+        return dz
+    if y is None:
+        raise ValueError(f"{op}: y is needed for the derivative of {activation!r}")
+    return activation_backward(dz, activation, y=y)
+
+
+def gradient_arrays(
+    op: str,
+    out: Gradients | None,
+    shapes: dict[str, tuple[int, ...]],
+    dtype: np.dtype[Any],
+    reads: Mapping[str, object],
+) -> Gradients:
+    """Return arrays to write gradients into: the caller's where given, else new ones."""
+    gradients: Gradients = {}
+    if out is not None:
+        _arrays.check_out(op, out, shapes)
+        gradients = {k: _arrays.output(op, k, out[k], shapes[k], dtype) for k in out}
+        _arrays.check_overlap(op, gradients, reads)
+    for name, size in shapes.items():
+        if name not in gradients:
+            gradients[name] = np.empty(size, dtype)
+    return gradients
+
+
+def backward(
+    op: str,
+    c: Convolution,
+    dy: object,
+    y: object,
+    activation: str | None,
+    use_bias: bool,
+    need_dx: bool,
+    out: Gradients | None,
+) -> Gradients:
+    """Return the gradients of :func:`forward`."""
+    dz = before_activation(op, dy, y, activation, c.output_shape, c.dtype)
+    shapes: dict[str, tuple[int, ...]] = {"kernel": c.kernel.shape}
+    if use_bias:
+        shapes["bias"] = (c.filters,)
+    reads = {"x": c.x, "kernel": c.kernel, "dy": dz}
+    gradients = gradient_arrays(op, out, shapes, c.dtype, reads)
+    if need_dx:
+        gradients["x"] = _arrays.empty(op, "dx", c.x.shape, c.dtype)
+    if not dz.size:
+        for gradient in gradients.values():
+            gradient[...] = 0
+        return gradients
+    numbers = c.numbers()
+    typed("conv_weights", c.dtype)(numbers, c.x, dz, gradients["kernel"], gradients.get("bias"))
+    if need_dx:
+        typed("conv_input", c.dtype)(numbers, c.im2col, dz, c.kernel, None, gradients["x"], 0)
+    return gradients

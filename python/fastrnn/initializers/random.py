@@ -102,6 +102,8 @@ class VarianceScaling(RandomInitializer):
     mode : {"fan_in", "fan_out", "fan_avg"}
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}
     seed : int, optional
+    input_axes, output_axes : None
+        Taken as Keras writes them; inputs and outputs are a weight's last two axes.
 
     References
     ----------
@@ -117,8 +119,15 @@ class VarianceScaling(RandomInitializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: None = None,
+        output_axes: None = None,
     ) -> None:
         super().__init__(seed)
+        for name, axes in (("input_axes", input_axes), ("output_axes", output_axes)):
+            if axes is not None:
+                raise ValueError(
+                    f"{type(self).__name__}: {name} is not supported, leave it None, got {axes}"
+                )
         if scale <= 0:
             raise ValueError(f"VarianceScaling: scale must be positive, got {scale}")
         if mode not in self._MODES:
@@ -158,8 +167,11 @@ class _NamedScaling(VarianceScaling):
     _mode: str
     _distribution: str
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(self._scale, self._mode, self._distribution, seed)
+    def __init__(
+        self, seed: int | None = None, input_axes: None = None, output_axes: None = None
+    ) -> None:
+        numbers = self._scale, self._mode, self._distribution
+        super().__init__(*numbers, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}

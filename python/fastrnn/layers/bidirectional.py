@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn.layers.layer import Array, Layer
-from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.recurrent import Recurrent, over_steps
 from fastrnn.utils.naming import unknown
 
 _MERGE_MODES = ("concat", "sum", "mul", "ave")
@@ -44,6 +44,7 @@ class Bidirectional(Layer):
     """
 
     supports_masking = True
+    needs_time = True
 
     def __init__(
         self,
@@ -125,10 +126,6 @@ class Bidirectional(Layer):
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         one, other = self.forward_layer, self.backward_layer
-        if x.ndim != 3:
-            shape, x = x.shape, x.reshape(*x.shape[:2], -1)
-        else:
-            shape = None
         y, states = one.run(x, training, mask, one.go_backwards)
         y_other, states_other = other.run(x, training, mask, other.go_backwards)
         zeroed = mask if self.return_sequences else None
@@ -136,7 +133,7 @@ class Bidirectional(Layer):
             y[~zeroed] = 0
             y_other[~zeroed] = 0
         if training:
-            self.saved = y, y_other, zeroed, shape
+            self.saved = y, y_other, zeroed
         merged = self._merge(y, y_other)
         if not self.return_state:
             return merged
@@ -155,7 +152,7 @@ class Bidirectional(Layer):
         return [y, y_other]
 
     def backward(self, dy: Any) -> Any:
-        y, y_other, mask, shape = self.saved
+        y, y_other, mask = self.saved
         dstates: tuple[Any, ...] = ()
         count = self.forward_layer.states
         if self.return_state:
@@ -175,8 +172,7 @@ class Bidirectional(Layer):
             dy = dy * 0.5
             dy = dy, dy
         if mask is not None:
-            valid = mask[..., None]
-            dy = [None if part is None else part * valid for part in dy]
+            dy = [None if part is None else part * over_steps(mask, part) for part in dy]
         one, other = self.forward_layer, self.backward_layer
         one.need_dx = other.need_dx = self.need_dx
         dx = one.run_backward(dy[0], dstates[:count])
@@ -184,7 +180,7 @@ class Bidirectional(Layer):
         if dx is None:
             return None
         dx += dx_other
-        return dx if shape is None else dx.reshape(shape)
+        return dx
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         shape = self.forward_layer.compute_output_shape(input_shape)

@@ -55,14 +55,15 @@ class Dropout(Layer):
         if not self.rate:
             self.saved = None
             return x
-        shape = x.shape
-        if self.noise_shape is not None:
-            shape = tuple(
-                size if wanted is None else wanted
-                for wanted, size in zip(self.noise_shape, x.shape, strict=True)
-            )
-        self.saved = keep = kept(self._rng, shape, self.rate, x.dtype)
+        self.saved = keep = kept(self._rng, self.drawn_shape(x.shape), self.rate, x.dtype)
         return x * keep
+
+    def drawn_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of what is drawn for inputs of a shape."""
+        if self.noise_shape is None:
+            return shape
+        pairs = zip(self.noise_shape, shape, strict=True)
+        return tuple(size if wanted is None else wanted for wanted, size in pairs)
 
     def backward(self, dy: Any) -> Any:
         if not self.need_dx:

@@ -73,6 +73,8 @@ class Layer:
     supports_masking = False
     # Whether a mask may go out where none comes in.
     makes_mask = False
+    # Whether inputs must have a time axis: a model then keeps that of frames when it flattens.
+    needs_time = False
 
     def __init__(
         self,
@@ -202,6 +204,14 @@ class Layer:
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of a shape, the batch axis being None."""
+
+    def unbuild(self) -> None:
+        """Forget the weights, so that the layer can be built for another shape."""
+        self._variables.clear()
+        self.built = False
+        self.input_shape = None
+        for _, layer in self.sublayers():
+            layer.unbuild()
 
     def ensure_built(self, input_shape: Any) -> None:
         """Build if that has not been done, and remember the shape."""

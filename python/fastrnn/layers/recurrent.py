@@ -43,6 +43,7 @@ class Recurrent(Layer):
     """
 
     supports_masking = True
+    needs_time = True
 
     cell: ClassVar[str]
     gates: ClassVar[int]
@@ -102,6 +103,10 @@ class Recurrent(Layer):
         """Keyword arguments that the cell's functions in `fastrnn.ops` take."""
         return {"activation": self.activation}
 
+    def call_options(self) -> dict[str, Any]:
+        """The same, and any weights beside kernels and bias."""
+        return self._options
+
     def bias_shape(self) -> tuple[int, ...]:
         """Shape of the bias."""
         return (self.gates * self.units,)
@@ -151,12 +156,13 @@ class Recurrent(Layer):
 
         The output is (N, T, units) with `return_sequences`, else (N, units).
         """
+        shape = x.shape
         if x.ndim != 3:
             x = self._flat_frames(x)
-        initial: Any = self._initial_state(len(x)) if self.stateful else ()
+        initial: Any = self._initial_state(x) if self.stateful else ()
         if training:
             bias = self.bias
-            options = self._options
+            options = self.call_options()
             if self.dropout or self.recurrent_dropout:
                 options = options | self._dropout_masks(x)
             result = self._op_forward(
@@ -170,13 +176,13 @@ class Recurrent(Layer):
                 **options,
             )
         else:
-            result = self._packed_weights().run(x, *initial, mask=mask, reverse=reverse)
+            result = self.infer(x, initial, mask, reverse)
         y = result[0]
         states = result[1 : 1 + self.states]
         if self.stateful:
             self.state = [state.copy() for state in states]
         if training:
-            self.saved = result[-1], x.shape, mask, reverse
+            self.saved = result[-1], shape, mask, reverse
         if self.return_sequences:
             if mask is not None and self.zero_output_for_mask:
                 y[~mask] = 0
@@ -186,16 +192,20 @@ class Recurrent(Layer):
             return np.ascontiguousarray(y[:, 0 if reverse else -1]), states
         return states[0], states
 
+    def infer(self, x: Array, initial: Any, mask: Array | None, reverse: bool) -> Any:
+        """The output of every step and the final states."""
+        return self._packed_weights().run(x, *initial, mask=mask, reverse=reverse)
+
     def run_backward(self, dy: Array | None, dstates: Any = ()) -> Any:
         """Gradients for the output and states of the last `run` in training."""
         cache, shape, mask, reverse = self.saved
         final: list[Any] = list(dstates) or [None] * self.states
         if self.return_sequences:
             if dy is not None and mask is not None and self.zero_output_for_mask:
-                dy = dy * mask[..., None]
+                dy = dy * over_steps(mask, dy)
         elif dy is not None:
             if mask is not None and self.stateful:
-                dlast = np.zeros((*shape[:2], self.units), dy.dtype)
+                dlast = np.zeros((*shape[:2], *dy.shape[1:]), dy.dtype)
                 dlast[:, 0 if reverse else -1] = dy
                 dy = dlast
             else:
@@ -207,7 +217,8 @@ class Recurrent(Layer):
         for variable in self._variables:
             if variable.grad is None:
                 variable.grad = grads[variable.name]
-        return grads.get("x")
+        dx = grads.get("x")
+        return dx if dx is None or dx.shape == shape else dx.reshape(shape)
 
     def _gradient_views(self) -> dict[str, Array] | None:
         if self.kernel.grad is None:
@@ -233,7 +244,7 @@ class Recurrent(Layer):
         """Frames of several axes as rows."""
         if x.ndim < 3:
             raise ValueError(f"{self.name}: needs inputs (N, T, features), got shape {x.shape}")
-        return x.reshape(*x.shape[:2], -1)
+        return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
 
     def _dropout_masks(self, x: Array) -> dict[str, Array]:
         """Factors of dropout, drawn once for all steps.
@@ -254,13 +265,18 @@ class Recurrent(Layer):
 
     # States ----------------------------------------------------------------------------
 
-    def _initial_state(self, rows: int) -> list[Array]:
+    def state_shape(self, x: Array) -> tuple[int, ...]:
+        """Shape of each state for a batch."""
+        return (len(x), self.units)
+
+    def _initial_state(self, x: Array) -> list[Array]:
         if self.state is None:
-            self.state = [np.zeros((rows, self.units), self.dtype) for _ in range(self.states)]
-        elif len(self.state[0]) != rows:
+            shape = self.state_shape(x)
+            self.state = [np.zeros(shape, self.dtype) for _ in range(self.states)]
+        elif len(self.state[0]) != len(x):
             raise ValueError(
                 f"{self.name}: holds the state of {len(self.state[0])} sequences, got a batch of "
-                f"{rows}; call reset_states(), or give batches of one size"
+                f"{len(x)}; call reset_states(), or give batches of one size"
             )
         return self.state
 
@@ -310,3 +326,8 @@ class Recurrent(Layer):
             "go_backwards": self.go_backwards,
             "stateful": self.stateful,
         }
+
+
+def over_steps(mask: Array, y: Array) -> Array:
+    """A mask (N, T) in a shape that goes with outputs (N, T, ...)."""
+    return mask.reshape(*mask.shape, *(1,) * (y.ndim - 2))

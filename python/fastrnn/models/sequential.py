@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.layers import InputLayer, Layer, deserialize
+from fastrnn.layers import Flatten, InputLayer, Layer, deserialize
 from fastrnn.layers.layer import Array
 from fastrnn.models.model import Model
 from fastrnn.utils.naming import to_snake_case
+
+_FRAME_AXES = 5  # (N, T, H, W, C)
 
 
 class Sequential(Model):
@@ -102,12 +104,14 @@ class Sequential(Model):
         """Remove the last layer."""
         if not self._layers:
             raise ValueError(f"{self.name}: has no layer to remove")
-        self._layers.pop()
+        removed = self._layers.pop()
         self._parameters = self._trained = None
         self._output_shape = self.input_shape
         if self.input_shape is not None:
             for layer in self._layers:
                 self._output_shape = layer.compute_output_shape(self._output_shape)
+            if removed.needs_time:
+                self._flatten_frames(False)
         self.built = bool(self._layers) and self._output_shape is not None
 
     def _append_built(self, layer: Layer) -> None:
@@ -117,6 +121,8 @@ class Sequential(Model):
                 f"{layer.name}: takes one input, but {before} has "
                 f"{len(self._output_shape)} outputs (return_state=True or merge_mode=None)"
             )
+        if layer.needs_time and len(self._output_shape) == 2:
+            self._flatten_frames(True)
         try:
             layer.ensure_built(self._output_shape)
         except ValueError as error:
@@ -128,6 +134,34 @@ class Sequential(Model):
             hint = f"give {last.name} return_sequences=True"
             raise ValueError(f"{error}: {hint}") from None
         self._output_shape = layer.compute_output_shape(self._output_shape)
+
+    def _flatten_frames(self, each: bool) -> None:
+        """Have the Flatten that ends the frames flatten each one, or all of them together.
+
+        What follows it is built anew for the other shape; if that cannot be, nothing changes.
+        """
+        after: list[Layer] = []
+        for layer in reversed(self._layers):
+            if isinstance(layer, Flatten) and len(layer.input_shape) == _FRAME_AXES:
+                break
+            if layer.needs_time:
+                return
+            after.insert(0, layer)
+        else:
+            return
+        if layer.keeps_time == each:
+            return
+        layer.keeps_time = each
+        shape = layer.compute_output_shape(layer.input_shape)
+        try:
+            for later in after:
+                later.unbuild()
+                later.ensure_built(shape)
+                shape = later.compute_output_shape(shape)
+        except ValueError:
+            self._flatten_frames(not each)
+        else:
+            self._output_shape = shape
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for inputs of a shape.

@@ -1,0 +1,238 @@
+"""Pooling of windows: the largest value in each, or the mean."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from fastrnn import ops
+from fastrnn.layers.convolution_base import PerAxis
+from fastrnn.layers.layer import Array
+from fastrnn.layers.spatial import Sizes, Spatial, check_padding, per_axis, window_sizes
+
+
+class Pooling(Spatial):
+    """Base of the layers that pool windows."""
+
+    # Name of the op in fastrnn.ops, where {} stands for the rank.
+    op: ClassVar[str]
+
+    def __init__(
+        self,
+        pool_size: PerAxis = 2,
+        strides: PerAxis | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data_format=data_format, **kwargs)
+        self.pool_size = per_axis(self.name, self.rank, pool_size=pool_size)
+        self.strides = self.pool_size
+        if strides is not None:
+            self.strides = per_axis(self.name, self.rank, strides=strides)
+        self.padding = check_padding(self.name, padding)
+        name = self.op.format(self.rank)
+        self._op, self._op_backward = getattr(ops, name), getattr(ops, f"{name}_backward")
+        self._options: dict[str, Any] = {"strides": self.strides, "padding": self.padding}
+
+    def output_sizes(self, sizes: Sizes) -> Sizes:
+        once = (1,) * self.rank
+        return window_sizes(self.name, sizes, self.pool_size, self.strides, once, self.padding)
+
+    def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
+        images = self.fold(x, x.shape)
+        y = self._op(images, self.pool_size, **self._options)
+        if training:
+            self.saved = x.shape, self.kept(images, y)
+        return self.unfold(y, x.shape)
+
+    def kept(self, images: Array, y: Array) -> Any:
+        """What the gradient needs."""
+        raise TypeError(f"{type(self).__name__} must define kept(images, y)")
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "pool_size": self.pool_size,
+            "strides": self.strides,
+            "padding": self.padding,
+        }
+
+
+class MaxPooling(Pooling):
+    """Base of `MaxPooling1D`, `MaxPooling2D` and `MaxPooling3D`."""
+
+    op = "max_pool{}d"
+
+    def kept(self, images: Array, y: Array) -> Any:
+        return images, y
+
+    def backward(self, dy: Any) -> Any:
+        if not self.need_dx:
+            return None
+        shape, (images, y) = self.saved
+        dy = self.fold(dy, shape)
+        dx = self._op_backward(dy, images, self.pool_size, y=y, **self._options)
+        return self.unfold(dx, shape)
+
+
+class AveragePooling(Pooling):
+    """Base of `AveragePooling1D`, `AveragePooling2D` and `AveragePooling3D`."""
+
+    op = "average_pool{}d"
+
+    def kept(self, images: Array, y: Array) -> Any:
+        return images.shape
+
+    def backward(self, dy: Any) -> Any:
+        if not self.need_dx:
+            return None
+        shape, image_shape = self.saved
+        dy = self.fold(dy, shape)
+        dx = self._op_backward(dy, image_shape, self.pool_size, **self._options)
+        return self.unfold(dx, shape)
+
+
+class MaxPooling1D(MaxPooling):
+    """Largest value of each window of sequences (N, T, C).
+
+    Parameters
+    ----------
+    pool_size : int
+    strides : int, optional
+        The size of the window where None.
+    padding : {"valid", "same"}
+    data_format : {"channels_last"}, optional
+    name, dtype, input_shape, ... :
+        As in `Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import layers
+    >>> layers.MaxPooling1D(2)(np.ones((2, 7, 5))).shape
+    (2, 3, 5)
+    """
+
+    rank = 1
+
+
+class MaxPooling2D(MaxPooling):
+    """Largest value of each window of images (N, H, W, C) or frames (N, T, H, W, C).
+
+    Parameters
+    ----------
+    pool_size : int or two
+    strides : int or two, optional
+        The size of the window where None.
+    padding : {"valid", "same"}
+    data_format : {"channels_last"}, optional
+    name, dtype, input_shape, ... :
+        As in `Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import layers
+    >>> layers.MaxPooling2D(2)(np.ones((2, 8, 7, 5))).shape
+    (2, 4, 3, 5)
+    """
+
+    rank = 2
+
+
+class MaxPooling3D(MaxPooling):
+    """Largest value of each window of volumes (N, D, H, W, C).
+
+    Parameters
+    ----------
+    pool_size : int or three
+    strides : int or three, optional
+        The size of the window where None.
+    padding : {"valid", "same"}
+    data_format : {"channels_last"}, optional
+    name, dtype, input_shape, ... :
+        As in `Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import layers
+    >>> layers.MaxPooling3D(2)(np.ones((2, 4, 8, 7, 5))).shape
+    (2, 2, 4, 3, 5)
+    """
+
+    rank = 3
+
+
+class AveragePooling1D(AveragePooling):
+    """Mean of each window of sequences (N, T, C).
+
+    Parameters
+    ----------
+    pool_size : int
+    strides : int, optional
+        The size of the window where None.
+    padding : {"valid", "same"}
+        Padding counts as no pixels: a mean is over those there are.
+    data_format : {"channels_last"}, optional
+    name, dtype, input_shape, ... :
+        As in `Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import layers
+    >>> layers.AveragePooling1D(2)(np.ones((2, 7, 5))).shape
+    (2, 3, 5)
+    """
+
+    rank = 1
+
+
+class AveragePooling2D(AveragePooling):
+    """Mean of each window of images (N, H, W, C) or frames (N, T, H, W, C).
+
+    Parameters
+    ----------
+    pool_size : int or two
+    strides : int or two, optional
+        The size of the window where None.
+    padding : {"valid", "same"}
+        Padding counts as no pixels: a mean is over those there are.
+    data_format : {"channels_last"}, optional
+    name, dtype, input_shape, ... :
+        As in `Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import layers
+    >>> layers.AveragePooling2D(2)(np.ones((2, 8, 7, 5))).shape
+    (2, 4, 3, 5)
+    """
+
+    rank = 2
+
+
+class AveragePooling3D(AveragePooling):
+    """Mean of each window of volumes (N, D, H, W, C).
+
+    Parameters
+    ----------
+    pool_size : int or three
+    strides : int or three, optional
+        The size of the window where None.
+    padding : {"valid", "same"}
+        Padding counts as no pixels: a mean is over those there are.
+    data_format : {"channels_last"}, optional
+    name, dtype, input_shape, ... :
+        As in `Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import layers
+    >>> layers.AveragePooling3D(2)(np.ones((2, 4, 8, 7, 5))).shape
+    (2, 2, 4, 3, 5)
+    """
+
+    rank = 3

@@ -163,13 +163,22 @@ class KernelGradient {
            static_cast<size_t>(panel.unit0) * count;
   }
 
+  // In interleaved sums, chunk by chunk: one long sum of float32 would lose digits.
   void add_bias(const T* dz, int count, const Panel& panel, bool first, T* dbias) const {
+    constexpr int kSums = 4;
     for (int j = 0; j < panel.units; j += kLanes<T>) {
       const int n = panel.units - j < kLanes<T> ? panel.units - j : kLanes<T>;
-      Vec<T> sum = first ? Vec<T>{} : load_n(dbias + j, n);
-      for (int r = 0; r < count; ++r)
-        sum += load_n(dz + static_cast<size_t>(r) * s_.filters + j, n);
-      store_n(dbias + j, sum, n);
+      Vec<T> sums[kSums] = {};
+      const T* row = dz + j;
+      int r = 0;
+      for (; r + kSums <= count; r += kSums) {
+#pragma GCC unroll 4
+        for (int i = 0; i < kSums; ++i, row += s_.filters) sums[i] += load_n(row, n);
+      }
+      for (; r < count; ++r, row += s_.filters) sums[0] += load_n(row, n);
+      Vec<T> total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+      if (!first) total += load_n(dbias + j, n);
+      store_n(dbias + j, total, n);
     }
   }
 

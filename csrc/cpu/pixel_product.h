@@ -241,6 +241,7 @@ class PixelProduct {
     strip.used = list_segments(group, done, depth_ - done, b + static_cast<size_t>(done) * width,
                                width, me.segments);
     strip.start = done > 0 ? me.sums : nullptr;
+    strip.add = add && done == 0;
     if (by_table_) {
       run_strip<T, RowForm::kTable>(panel.vecs, strip);
     } else {

@@ -20,7 +20,7 @@ struct Strip {
   int units;      // columns in use of the panel's
   Activation activation;
   const T* start = nullptr;  // [row][panel's lanes]: sums to go on from, in place of the bias
-  bool add = false;          // start from what `out` holds, in place of the bias
+  bool add = false;          // start from what `out` holds, in place of either
 };
 
 template <class T, int kRows, int kVecs, RowForm kForm>
@@ -41,13 +41,17 @@ FASTRNN_INLINE void strip_tile(const Strip<T>& s, int row) {
     }
 #pragma GCC unroll 6
     for (int m = 0; m < kRows; ++m) {
-      if (s.start) {
-        acc[m][v] = load(s.start + (row + m) * kPanelLanes<T> + v * kLanes<T>);
-      } else if (s.add) {
+      acc[m][v] = s.start ? load(s.start + (row + m) * kPanelLanes<T> + v * kLanes<T>) : start;
+    }
+  }
+  if (s.add) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) {
+      const int left = s.units - v * kLanes<T>;
+#pragma GCC unroll 6
+      for (int m = 0; m < kRows; ++m) {
         const T* held = out[m] + v * kLanes<T>;
         acc[m][v] = left >= kLanes<T> ? load(held) : load_n(held, left);
-      } else {
-        acc[m][v] = start;
       }
     }
   }

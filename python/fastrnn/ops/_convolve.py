@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from fastrnn.ops.activations import activation as apply_activation
 from fastrnn.ops.activations import activation_backward
 
 ALGORITHMS = ("auto", "direct", "im2col")
+_LARGEST = 2**30  # what the core counts in 32 bits
+_MOST_ELEMENTS = 2**44
 _SYMBOLS = {1: "L", 2: "H, W", 3: "D, H, W"}
 _KERNEL_SYMBOLS = {1: "K", 2: "KH, KW", 3: "KD, KH, KW"}
 
@@ -32,6 +35,7 @@ class Convolution:
     places: Windows
     groups: int
     im2col: bool = False
+    shape: list[int] | None = None  # as the core takes it, where it is known already
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -47,6 +51,8 @@ class Convolution:
 
     def numbers(self) -> list[int]:
         """Return the shape as the core takes it."""
+        if self.shape is not None:
+            return self.shape
         batch, channels = self.x.shape[0], self.x.shape[-1]
         return [batch, channels, self.filters, self.groups, *self.places.numbers()]
 
@@ -67,12 +73,10 @@ def kernel_and_input(op: str, rank: int, x: object, kernel: object) -> tuple[Arr
         )
     if 0 in array.shape[1:]:
         raise ValueError(f"{op}: x must have pixels and channels, got {array.shape}")
-    sizes = dict(zip("NDHWC"[: 1 + rank] + "C", array.shape, strict=True))
-    _arrays.check_sizes(op, **sizes)
-    if math.prod(w.shape) > 2**40 or math.prod(array.shape[1:]) > 2**44:
-        raise ValueError(f"{op}: kernel {w.shape} and x {array.shape} are too large")
-    if math.prod(w.shape[:-1]) > 2**30 or math.prod(w.shape[:-2]) * w.shape[-1] > 2**30:
-        raise ValueError(f"{op}: kernel must have at most {2**30} values a filter, got {w.shape}")
+    if max(array.shape) > _LARGEST or math.prod(array.shape[1:]) > _MOST_ELEMENTS:
+        raise ValueError(f"{op}: x must have at most {_LARGEST} entries an axis, got {array.shape}")
+    if math.prod(w.shape[:-2]) * max(w.shape[-2:]) > _LARGEST:
+        raise ValueError(f"{op}: kernel may have {_LARGEST} values a filter, got {w.shape}")
     return array, _arrays.contiguous(w, dtype)
 
 
@@ -96,22 +100,45 @@ def check(
 ) -> Convolution:
     """Check everything that decides the shapes."""
     array, w = kernel_and_input(op, rank, x, kernel)
+    arguments = (op, rank, array.shape, w.shape, strides, padding, dilation, groups)
+    try:
+        places, count, shape = _placed(*arguments)
+    except TypeError:  # a list, which has no hash
+        places, count, shape = _placed.__wrapped__(*arguments)
+    im2col = check_algorithm(op, algorithm)
+    return Convolution(_arrays.contiguous(array, w.dtype), w, places, count, im2col, shape)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _placed(
+    op: str,
+    rank: int,
+    x: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+) -> tuple[Windows, int, list[int]]:
+    """Return the windows, the number of groups, and the shape as the core takes it.
+
+    Remembered: for a small image all this would take longer than the convolution.
+    """
     (count,) = per_axis(op, "groups", groups, 1)
-    inputs, filters = w.shape[-2:]
-    if array.shape[-1] != inputs * count:
+    inputs, filters = kernel[-2:]
+    if x[-1] != inputs * count:
         of_groups = f" in {count} groups" if count > 1 else ""
         raise ValueError(
-            f"{op}: x must have {inputs * count} channels for a kernel of {w.shape}{of_groups}, "
-            f"got x {array.shape}"
+            f"{op}: x must have {inputs * count} channels for a kernel of {kernel}{of_groups}, "
+            f"got x {x}"
         )
     if filters % count:
         raise ValueError(f"{op}: {filters} filters can't be divided into {count} groups")
     steps = per_axis(op, "strides", strides, rank)
     spread = per_axis(op, "dilation", dilation, rank)
     widest = max(inputs * count, filters)
-    places = windows(op, array.shape[1:-1], w.shape[:-2], steps, spread, padding, widest)
-    im2col = check_algorithm(op, algorithm)
-    return Convolution(_arrays.contiguous(array, w.dtype), w, places, count, im2col)
+    places = windows(op, x[1:-1], kernel[:-2], steps, spread, padding, widest)
+    return places, count, [x[0], x[-1], filters, count, *places.numbers()]
 
 
 def fused_number(activation: str | None) -> int | None:

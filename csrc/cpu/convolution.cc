@@ -19,7 +19,7 @@ void forward(const ConvForward<T>& a) {
                          a.bias,
                          a.activation,
                          a.algorithm == ConvAlgorithm::kIm2col};
-  PixelProduct<T> product(images, forward_pass(s));
+  PixelProduct<T> product(images, forward_pass(s), a.kernel);
   const int threads = team_for(work_of(s));
   const Buffer memory = product.allocate(threads);
   auto body = [&](const Team& team) {

@@ -31,8 +31,9 @@ class KernelGradient {
         panels_(group_out_, 1),
         depth_(pass_.taps() * group_in_),
         run_((s_.groups == 1 ? source_.run() : 1) * group_in_),
-        run_tiles_((run_ + kMaxRows - 1) / kMaxRows),
-        tiles_(depth_ / run_ * run_tiles_) {
+        by_feature_(run_ < kShortRun && depth_ > run_),
+        run_tiles_(((by_feature_ ? depth_ : run_) + kMaxRows - 1) / kMaxRows),
+        tiles_(by_feature_ ? run_tiles_ : depth_ / run_ * run_tiles_) {
     const Panel last = panels_[panels_.count() - 1];
     const bool whole = s_.filters % panels_.width() == 0 || s_.filters == last.vecs * kLanes<T>;
     in_place_ = s_.groups == 1 && whole && s_.filters <= kWidestInPlace;
@@ -76,6 +77,8 @@ class KernelGradient {
   static constexpr int kFewTiles = 64;
   static constexpr int kSlices = 16;
 
+  // Runs shorter than this are cut into tiles together, each feature with a pointer of its own.
+  static constexpr int kShortRun = 16;
   // Rows of dz further apart than this fall into too few sets of the caches.
   static constexpr int kWidestInPlace = 128;
 
@@ -186,11 +189,16 @@ class KernelGradient {
                 bool first, T* dkernel) const {
     constexpr int kLine = 64 / static_cast<int>(sizeof(T));
     alignas(64) T sums[kMaxRows * kPanelLanes<T>];
+    const int length = by_feature_ ? depth_ : run_;
     const int run = tile / run_tiles_, part = tile % run_tiles_;
-    const int begin = run_ * part / run_tiles_, end = run_ * (part + 1) / run_tiles_;
+    const int begin = length * part / run_tiles_, end = length * (part + 1) / run_tiles_;
     const int height = end - begin;
-    const T* a = base + source_.tap(run * run_ / group_in_) + group * group_in_ + begin;
-    segment.rows = &a;
+    const T* a[kMaxRows];
+    for (int m = 0; m < (by_feature_ ? height : 1); ++m) {
+      const int feature = run * run_ + begin + m;
+      a[m] = base + source_.tap(feature / group_in_) + feature % group_in_ + group * group_in_;
+    }
+    segment.rows = a;
     T* out = dkernel + static_cast<size_t>(run * run_ + begin) * s_.filters + group * group_out_ +
              panel.unit0;
     for (int m = 0; m < height; ++m) {
@@ -199,7 +207,8 @@ class KernelGradient {
       }
     }
     for (int j = 0; j < height * kPanelLanes<T>; j += kLanes<T>) store(sums + j, Vec<T>{});
-    tile_fn<T>(RowForm::kPackedTable, height, panel.vecs)(&segment, 1, nullptr, 0, sums);
+    const RowForm form = by_feature_ ? RowForm::kTable : RowForm::kPackedTable;
+    tile_fn<T>(form, height, panel.vecs)(&segment, 1, nullptr, 0, sums);
     for (int m = 0; m < height; ++m) {
       T* to = out + static_cast<size_t>(m) * s_.filters;
       for (int j = 0; j < panel.units; j += kLanes<T>) {
@@ -233,8 +242,9 @@ class KernelGradient {
   Source<T> source_;
   int group_in_, group_out_;
   PanelSet<T> panels_;
-  int depth_;      // values of the source a pixel's sum reads: the kernel's rows
-  int run_;        // of them side by side in memory
+  int depth_;  // values of the source a pixel's sum reads: the kernel's rows
+  int run_;    // of them side by side in memory
+  bool by_feature_;
   int run_tiles_;  // tiles of features in a run
   int tiles_;      // and in all
   bool in_place_;  // dz's rows are whole panels

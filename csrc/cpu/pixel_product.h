@@ -19,6 +19,8 @@ constexpr int kBandPixels = 16 * kMaxRows;
 constexpr int kShortRun = 16;
 // Bytes of a panel that stay in the second-level cache beside a band; more are taken in parts.
 constexpr size_t kPanelBytes = size_t{3} << 17;
+// So few pixels do not repay packing a kernel of several panels.
+constexpr int kFewPixels = 200;
 
 // What is the same for all passes of a call.
 template <class T>
@@ -49,7 +51,8 @@ struct Frames {
 template <class T>
 class PixelProduct {
  public:
-  PixelProduct(const Images<T>& images, const Pass& pass)
+  // kernel: the forward pass's, to be read in place where that will do; or null.
+  PixelProduct(const Images<T>& images, const Pass& pass, const T* kernel = nullptr)
       : images_(images),
         pass_(pass),
         bands_(pass_, images.batch, kBandPixels),
@@ -60,6 +63,10 @@ class PixelProduct {
         depth_(pass_.taps() * group_in_),
         run_(depth_ == 0 ? 1 : (images.groups == 1 ? source_.run() : 1) * group_in_),
         by_table_(!images.im2col && run_ < kShortRun && depth_ > run_) {
+    // A single panel of whole vectors is packed as it is.
+    const bool whole = images.groups == 1 && group_out_ % kLanes<T> == 0;
+    const bool few = static_cast<long>(bands_.count()) * bands_.pixels() <= kFewPixels;
+    if (whole && (few || panels_.count() == 1)) kernel_ = kernel;
     const size_t row_bytes = sizeof(T) * kPanelLanes<T>;
     depth_part_ = kPanelBytes / row_bytes;
     if (!by_table_ && !images.im2col) depth_part_ = depth_part_ / run_ * run_;
@@ -86,6 +93,7 @@ class PixelProduct {
 
   // The kernel as it lies, for the forward pass. The team shares the panels.
   void pack(const ConvShape& s, const T* kernel, const Team& team) const {
+    if (kernel_) return;
     each_panel(team, [&](int group, const Panel& panel, T* to) {
       const int column = group * group_out_;
       pack_panel(kernel, s.filters, depth_, panel, 1, &column, 0, panel.vecs, to);
@@ -150,7 +158,7 @@ class PixelProduct {
   };
 
   void lay_out(Layout& layout, int team) {
-    packed_ = layout.take<T>(packed_elements(panels_, depth_) * images_.groups);
+    packed_ = layout.take<T>(kernel_ ? 0 : packed_elements(panels_, depth_) * images_.groups);
     table_ = layout.take<ptrdiff_t>(by_table_ ? depth_ : 0);
     const size_t pixels = bands_.pixels();
     members_ = layout.take<Member>(team);
@@ -203,7 +211,9 @@ class PixelProduct {
   }
 
   // Values [k, k + depth) of a pixel's row, as segments.
-  int list_segments(int group, int k, int depth, const T* b, int width, Segment<T>* out) const {
+  int list_segments(int group, int p, int k, int depth, Segment<T>* out) const {
+    const ptrdiff_t width = kernel_ ? group_out_ : panels_[p].vecs * kLanes<T>;
+    const T* b = (kernel_ ? kernel_ + panels_[p].unit0 : packed(group, p)) + k * width;
     const ptrdiff_t channel = images_.im2col ? 0 : static_cast<ptrdiff_t>(group) * group_in_;
     if (images_.im2col) {
       out[0] = {nullptr, k, depth, b, width, nullptr};
@@ -216,7 +226,7 @@ class PixelProduct {
     int used = 0;
     for (int done = 0; done < depth; done += run_) {
       out[used++] = {nullptr, source_.tap((k + done) / group_in_) + channel,
-                     run_,    b + static_cast<size_t>(done) * width,
+                     run_,    b + done * width,
                      width,   nullptr};
     }
     return used;
@@ -224,8 +234,6 @@ class PixelProduct {
 
   void run_panel(int group, int p, int count, bool add, const Member& me) const {
     const Panel panel = panels_[p];
-    const int width = panel.vecs * kLanes<T>;
-    const T* b = packed(group, p);
     const int first_unit = group * group_out_ + panel.unit0;
     for (int i = 0; i < count; ++i) me.to[i] = me.out[i] + first_unit;
     const T* bias = images_.bias ? images_.bias + first_unit : nullptr;
@@ -233,13 +241,11 @@ class PixelProduct {
     Strip<T> strip{count, me.rows, me.to, me.segments, 0, bias, panel.units, images_.activation};
     strip.add = add;
     for (int k = 0; k < depth_ - depth_part_; k += depth_part_) {
-      strip.used = list_segments(group, k, depth_part_, b + static_cast<size_t>(k) * width, width,
-                                 me.segments);
+      strip.used = list_segments(group, p, k, depth_part_, me.segments);
       add_part(panel, strip, k == 0, me.sums);
     }
     const int done = depth_ == 0 ? 0 : (depth_ - 1) / depth_part_ * depth_part_;
-    strip.used = list_segments(group, done, depth_ - done, b + static_cast<size_t>(done) * width,
-                               width, me.segments);
+    strip.used = list_segments(group, p, done, depth_ - done, me.segments);
     strip.start = done > 0 ? me.sums : nullptr;
     strip.add = add && done == 0;
     if (by_table_) {
@@ -283,7 +289,8 @@ class PixelProduct {
   int depth_;  // values of the source a pixel's sum reads
   int run_;    // of them side by side in memory
   bool by_table_;
-  int depth_part_;  // that are done at a time
+  int depth_part_;             // that are done at a time
+  const T* kernel_ = nullptr;  // where it is read in place
   T* packed_ = nullptr;
   ptrdiff_t* table_ = nullptr;
   Member* members_ = nullptr;

@@ -27,3 +27,10 @@ def bench(session: nox.Session) -> None:
     """Time the recurrent kernels beside PyTorch and ONNX Runtime."""
     session.install(".[bench]")
     session.run("python", "benchmarks/bench_recurrent.py", *session.posargs)
+
+
+@nox.session
+def bench_conv(session: nox.Session) -> None:
+    """Time the convolution kernels beside PyTorch and ONNX Runtime."""
+    session.install(".[bench]")
+    session.run("python", "benchmarks/bench_conv.py", *session.posargs)

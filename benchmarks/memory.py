@@ -33,7 +33,7 @@ def _status_kib(field: str) -> int:
     return int(match[1])
 
 
-def _peak_kib() -> int:
+def peak_kib() -> int:
     """Highest resident size so far, in KiB."""
     if _STATUS.exists():
         return _status_kib("VmHWM")
@@ -41,12 +41,12 @@ def _peak_kib() -> int:
     return peak // 1024 if sys.platform == "darwin" else peak
 
 
-def _start_kib() -> int:
+def start_kib() -> int:
     """Forget the highest resident size where the system can, and return where it stands."""
     try:
         _CLEAR.write_text("5")
     except OSError:
-        return _peak_kib()
+        return peak_kib()
     return _status_kib("VmRSS")
 
 
@@ -61,9 +61,9 @@ def measure_here(runner: str, problem: Problem, threads: int) -> float:
     smaller = Shape((s.n + 1) // 2, min(s.t, 8), (s.i + 1) // 2, (s.h + 1) // 2)
     _training(runner, Problem(problem.cell, smaller), threads).call()
     candidate = _training(runner, problem, threads)
-    start = _start_kib()
+    start = start_kib()
     result = candidate.call()
-    peak = _peak_kib()
+    peak = peak_kib()
     del result
     return max(0, peak - start) / 1024
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from harness import Arrays, Candidate
 from numpy.typing import NDArray
+from onnx_graph import one_node_session
 from problems import Problem
 
 # Where each gate of ours stands in the peer's order: LSTM i f g o, GRU z r n.
@@ -162,19 +163,34 @@ class OnnxRuntime:
     name = "ort"
 
     def __init__(self, problem: Problem, threads: int) -> None:
-        self.ort: Any = importlib.import_module("onnxruntime")
         self.problem = problem
         self.threads = threads
 
     def _session(self, *, with_state: bool) -> Any:
-        options = self.ort.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        return self.ort.InferenceSession(
-            _onnx_model(self.problem, with_state=with_state).SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
+        """Layout 0: X (T, N, I) -> Y (T, 1, N, H), Y_h, Y_c; states fed back in place of Y."""
+        p, s, order = self.problem, self.problem.shape, _ONNX_ORDER[self.problem.op]
+        biases = [_reorder(bias, order) for bias in _two_biases(p)]
+        weights = {
+            "W": np.ascontiguousarray(_reorder(p.kernel, order).T)[None],
+            "R": np.ascontiguousarray(_reorder(p.recurrent_kernel, order).T)[None],
+            "B": np.concatenate(biases)[None],
+        }
+        states = self._state_names()
+        initial = [f"initial_{name}" for name in states] if with_state else []
+        state = (1, s.n, s.h)
+        outputs: dict[str, tuple[int, ...]] = {} if with_state else {"Y": (s.t, 1, s.n, s.h)}
+        attributes: dict[str, Any] = {"hidden_size": s.h}
+        if p.op == "gru":
+            attributes["linear_before_reset"] = int(p.reset_after)
+        return one_node_session(
+            p.op.upper(),
+            self.threads,
+            node_inputs=["X", "W", "R", "B", "", *initial],
+            node_outputs=["" if with_state else "Y", *(f"Y_{name}" for name in states)],
+            inputs={"X": (s.t, s.n, s.i), **dict.fromkeys(initial, state)},
+            outputs={**outputs, **{f"Y_{name}": state for name in states}},
+            weights=weights,
+            attributes=attributes,
         )
 
     def inference(self) -> Candidate:
@@ -221,7 +237,8 @@ class OnnxRuntime:
         """Two bindings whose outputs are each other's initial states; no array is made."""
         session = self._session(with_state=True)
         s = self.problem.shape
-        value: Any = self.ort.OrtValue.ortvalue_from_numpy
+        ort: Any = importlib.import_module("onnxruntime")
+        value = ort.OrtValue.ortvalue_from_numpy
         frame = np.ascontiguousarray(self.problem.x[:, 0][None])
         x = value(frame)
         zero = np.zeros((1, s.n, s.h), np.float32)
@@ -245,47 +262,3 @@ class OnnxRuntime:
             return h.numpy()
 
         return call
-
-
-def _onnx_model(problem: Problem, *, with_state: bool) -> Any:
-    """A graph of one recurrent node, layout 0: X (T, N, I) -> Y (T, 1, N, H), Y_h, Y_c."""
-    onnx: Any = importlib.import_module("onnx")
-    helper, numpy_helper = onnx.helper, onnx.numpy_helper
-    s, order = problem.shape, _ONNX_ORDER[problem.op]
-    lstm = problem.cell == "lstm"
-    biases = [_reorder(bias, order) for bias in _two_biases(problem)]
-    weights = {
-        "W": np.ascontiguousarray(_reorder(problem.kernel, order).T)[None],
-        "R": np.ascontiguousarray(_reorder(problem.recurrent_kernel, order).T)[None],
-        "B": np.concatenate(biases)[None],
-    }
-    states = (["h", "c"] if lstm else ["h"]) if with_state else []
-
-    def info(name: str, shape: list[int]) -> Any:
-        return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-
-    inputs = [info("X", [s.t, s.n, s.i])]
-    inputs += [info(f"initial_{name}", [1, s.n, s.h]) for name in states]
-    outputs = {"Y": info("Y", [s.t, 1, s.n, s.h]), "Y_h": info("Y_h", [1, s.n, s.h])}
-    if lstm:
-        outputs["Y_c"] = info("Y_c", [1, s.n, s.h])
-    if with_state:
-        del outputs["Y"]
-    attributes: dict[str, Any] = {"hidden_size": s.h}
-    if problem.op == "gru":
-        attributes["linear_before_reset"] = int(problem.reset_after)
-    node = helper.make_node(
-        problem.op.upper(),
-        ["X", "W", "R", "B", "", *(f"initial_{name}" for name in states)],
-        (["", "Y_h"] if with_state else ["Y", "Y_h"]) + (["Y_c"] if lstm else []),
-        **attributes,
-    )
-    graph = helper.make_graph(
-        [node],
-        problem.cell,
-        inputs,
-        list(outputs.values()),
-        [numpy_helper.from_array(array, name) for name, array in weights.items()],
-    )
-    # Operator set 14 and IR version 8 are read by every ONNX Runtime since 1.10.
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)

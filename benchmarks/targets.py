@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterable
-from typing import Any
-
-from harness import geometric_mean
+from comparison import Row, summary_row
 from problems import Shape
 
 EQUAL = 0.95  # five per cent slower counts as equal, for noise
@@ -24,8 +20,6 @@ GEOMETRIC_MEAN = {
 STEP_GEOMETRIC_MEAN = 1.35  # over all cells, beside ONNX Runtime
 # What the mean of a mode is taken of, where it is not the speed-up over the better peer.
 _MEAN_OF = {"step": "ratio_ort", "mask": "cost", "memory": "memory_ratio"}
-
-Row = dict[str, Any]
 
 
 def large(shape: Shape) -> bool:
@@ -48,11 +42,6 @@ def misses(mode: str, shape: Shape, row: Row) -> list[str]:
     return found
 
 
-def _mean(rows: Iterable[Row], key: str) -> float | None:
-    values = [row[key] for row in rows if row.get(key) is not None]
-    return geometric_mean(values) if values else None
-
-
 def summarize(rows: list[Row]) -> list[Row]:
     """Per mode and cell: geometric means of the ratios, the target, how many rows miss."""
     groups: dict[tuple[str, str], list[Row]] = {}
@@ -61,26 +50,10 @@ def summarize(rows: list[Row]) -> list[Row]:
     steps = [row for row in rows if row["mode"] == "step"]
     if steps:
         groups["step", "all"] = steps
-    summary = []
-    for mode, cell in groups:
-        group = groups[mode, cell]
-        target = GEOMETRIC_MEAN.get((mode, cell))
-        if (mode, cell) == ("step", "all"):
-            target = STEP_GEOMETRIC_MEAN
-        mean = _mean(group, _MEAN_OF.get(mode, "ratio_best"))
-        shares = [row["share"] for row in group if row.get("share") is not None]
-        summary.append(
-            {
-                "mode": mode,
-                "cell": cell,
-                "rows": len(group),
-                "mean": mean,
-                "mean_torch": _mean(group, "ratio_torch"),
-                "mean_ort": _mean(group, "ratio_ort"),
-                "target": target,
-                "reached": None if mean is None or target is None else mean >= target,
-                "median_share": statistics.median(shares) if shares else None,
-                "rows_missing": sum(bool(row["misses"]) for row in group),
-            }
+    wanted = {**GEOMETRIC_MEAN, ("step", "all"): STEP_GEOMETRIC_MEAN}
+    return [
+        summary_row(
+            mode, cell, group, wanted.get((mode, cell)), key=_MEAN_OF.get(mode, "ratio_best")
         )
-    return summary
+        for (mode, cell), group in groups.items()
+    ]

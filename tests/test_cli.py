@@ -23,7 +23,8 @@ from fastrnn.cli.app import app
 from fastrnn.data import Clip, WindowedClips
 from fastrnn.video import FrameReader, FrameWriter, Preprocessing
 
-SMALL = ["--size", "12x10", "--window", "6", "--stride", "4", "--units", "12,8", "--shift", "1"]
+FRAMES_OF = ["--size", "12x10", "--window", "6", "--stride", "4", "--shift", "1"]
+SMALL = [*FRAMES_OF, "--model", "frames-lstm", "--units", "12,8"]
 RESULT_FILES = {
     "args.json",
     "confusion.png",
@@ -66,7 +67,15 @@ def trained(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_command_has_a_help_page() -> None:
     pages = {
         (): ["train", "predict", "demo", "doctor"],
-        ("train",): ["--epochs", "--val-group", "--window", "--units", "--seed", "--out"],
+        ("train",): [
+            "--epochs",
+            "--val-group",
+            "--window",
+            "--model",
+            "--units",
+            "--seed",
+            "--out",
+        ],
         ("predict",): ["--json", "--output"],
         ("demo",): ["--out", "--seed"],
         ("doctor",): ["--json"],
@@ -133,7 +142,7 @@ def test_the_same_seed_gives_the_same_training(clips: Path, trained: Path) -> No
 def test_training_learns_the_motion(clips: Path, tmp_path: Path) -> None:
     options = apps.TrainingOptions(
         preprocessing=Preprocessing(width=16, height=16, window=8, stride=1),
-        architecture=apps.Architecture(units=(24,), dropout=0.0),
+        architecture=apps.Architecture("frames-lstm", units=(24,), dropout=0.0),
         epochs=15,
         learning_rate=5e-3,
         validation=0.0,
@@ -147,6 +156,52 @@ def test_training_learns_the_motion(clips: Path, tmp_path: Path) -> None:
     right = result.classifier.predict(clips / "right" / "person0_right.avi")
     assert right.label == "right"
     assert right.probabilities.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(apps.NETWORKS))
+def test_every_network_trains_and_predicts(clips: Path, tmp_path: Path, name: str) -> None:
+    sizes = ["--units", "6", "--colour"]
+    if apps.NETWORKS[name].filters:
+        sizes += ["--filters", "4,6"]
+    run("train", clips, "--epochs", 1, "--out", tmp_path, "--model", name, *FRAMES_OF, *sizes)
+    classifier = apps.VideoClassifier.load(tmp_path / "train1" / "model.h5")
+    assert classifier.architecture.network == name
+    assert classifier.preprocessing.colour
+    assert classifier.model.input_shape == (None, 6, 10, 12, 3)
+    told = json.loads(
+        run("predict", tmp_path / "train1" / "model.h5", clips / "left/person0_left.avi", "--json")
+    )
+    assert sum(told["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(apps.NETWORKS))
+def test_networks_learn_the_motion(clips: Path, tmp_path: Path, name: str) -> None:
+    options = apps.TrainingOptions(
+        preprocessing=Preprocessing(width=16, height=16, window=8, stride=2),
+        architecture=apps.Architecture(name, units=(16,), dropout=0.0),
+        epochs=20,
+        shift=2,
+        learning_rate=5e-3,
+        validation=0.0,
+    )
+    result = apps.train_classifier(clips, options, out=tmp_path)
+    assert result.history[-1].accuracy > 0.9
+    assert result.history[-1].loss < 0.5 * result.history[0].loss
+
+
+def test_a_model_of_the_first_format_is_read(trained: Path, clips: Path, tmp_path: Path) -> None:
+    """It knew grey frames and one network, and said neither."""
+    clip = clips / "left" / "person0_left.avi"
+    (tmp_path / "old.h5").write_bytes((trained / "model.h5").read_bytes())
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        config = json.loads(str(file.attrs["config"]))
+        del config["preprocessing"]["colour"]
+        del config["architecture"]["network"], config["architecture"]["filters"]
+        file.attrs["config"] = json.dumps(config)
+        file.attrs["format_version"] = 1
+    old = apps.VideoClassifier.load(tmp_path / "old.h5").predict(clip)
+    new = apps.VideoClassifier.load(trained / "model.h5").predict(clip)
+    np.testing.assert_array_equal(old.window_probabilities, new.window_probabilities)
 
 
 def test_broken_clips_are_named_skipped_and_counted(clips: Path, tmp_path: Path) -> None:
@@ -188,8 +243,11 @@ def test_errors_are_one_line(clips: Path, tmp_path: Path) -> None:
     assert "matches none of the clips" in error(clips, "--val-match", "cat")
     assert "view must be one of" in error(clips, "--view", "colour")
     assert "learning_rate must be above 0" in error(clips, "--lr", 0)
-    assert "shift must be in [0, 4)" in error(clips, "--size", 4)
+    assert "shift must be in [0, 4)" in error(clips, "--size", 4, "--shift", 4)
     assert "dropout must be in [0, 1)" in error(clips, "--dropout", 1)
+    assert "network must be one of ('cnn-lstm', " in error(clips, "--model", "transformer")
+    assert "units must be one or more ints" in error(clips, "--units", "64,0")
+    assert "has no convolutions" in error(clips, "--model", "rows-lstm", "--filters", 8)
     assert not (tmp_path / "out").exists()
 
 
@@ -220,7 +278,7 @@ class _InterruptInEpoch(apps.TrainingProgress):
 def test_an_interrupt_keeps_the_best_model(clips: Path, tmp_path: Path, epoch: int) -> None:
     options = apps.TrainingOptions(
         preprocessing=Preprocessing(width=8, height=8, window=4),
-        architecture=apps.Architecture(units=(8,)),
+        architecture=apps.Architecture("frames-lstm", units=(8,)),
         batch_size=16,
     )
     result = apps.train_classifier(clips, options, out=tmp_path, progress=_InterruptInEpoch(epoch))
@@ -416,7 +474,7 @@ def test_real_people_held_back(tmp_path: Path, data_dir: Path) -> None:
         (tmp_path / "clips" / action).symlink_to(folder / action)
     options = apps.TrainingOptions(
         preprocessing=Preprocessing(width=24, height=24),
-        architecture=apps.Architecture(units=(64,)),
+        architecture=apps.Architecture("frames-lstm", units=(64,)),
         epochs=10,
         validation=0.3,
         validation_group="[^_]+",
@@ -430,8 +488,8 @@ def test_real_people_held_back(tmp_path: Path, data_dir: Path) -> None:
 
 def test_clip_probabilities_are_means_per_clip() -> None:
     settings = Preprocessing(width=1, height=1, window=2, stride=1)
-    rows = [np.zeros((3, 1), np.uint8), np.zeros((2, 1), np.uint8)]
-    windows = WindowedClips([Clip(Path("a"), 1), Clip(Path("b"), 0)], rows, settings)
+    frames = [np.zeros((3, 1, 1, 1), np.uint8), np.zeros((2, 1, 1, 1), np.uint8)]
+    windows = WindowedClips([Clip(Path("a"), 1), Clip(Path("b"), 0)], frames, settings)
     probabilities = np.array([[0.8, 0.2], [0.1, 0.9], [0.3, 0.7]], np.float32)
     result = apps.evaluate_windows(probabilities, windows, [1, 1, 0])
     assert result.window_accuracy == pytest.approx(1 / 3)

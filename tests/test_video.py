@@ -18,8 +18,8 @@ from fastrnn.video import (
     VideoError,
     apply_view,
     clip_windows,
-    frame_to_row,
     read_clip,
+    resize_frame,
     window_indices,
     window_starts,
 )
@@ -63,9 +63,10 @@ def test_a_clip_cut_off_gives_its_first_frames(tmp_path: Path) -> None:
     data = path.read_bytes()
     cut = tmp_path / "cut.avi"
     cut.write_bytes(data[: len(data) * 2 // 3])
-    rows = read_clip(cut, SIZE)
-    assert 10 <= len(rows) < 60
-    np.testing.assert_allclose(rows.mean(axis=1), np.arange(len(rows)) * 4, atol=4)
+    frames = read_clip(cut, SIZE)
+    assert 10 <= len(frames) < 60
+    shades = frames.mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(shades, np.arange(len(frames)) * 4, atol=4)
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all", bytes(5000)])
@@ -121,17 +122,36 @@ def test_preprocessing_checks_its_view() -> None:
         Preprocessing(view="colour")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="view must be one of .* got 'colour'"):
         apply_view(np.zeros((1, 2, 3), np.uint8), "colour")
+    with pytest.raises(TypeError, match="colour must be a bool, got 1"):
+        Preprocessing(colour=1)  # type: ignore[arg-type]
 
 
 def test_resizing_averages_and_keeps_orientation() -> None:
     frame = np.zeros((24, 32), np.uint8)
     frame[:12, 16:] = 200  # bright at the top right
-    small = frame_to_row(frame, SIZE).reshape(12, 16)
+    small = resize_frame(frame, SIZE)
+    assert small.shape == SIZE.frame_shape == (12, 16, 1)
     assert (small[:6, 8:] == 200).all()
     assert small.sum() == 200 * 6 * 8
-    one = frame_to_row(frame, Preprocessing(width=1, height=1))
-    assert one.tolist() == [50]
-    assert frame_to_row(frame[:1, :1], SIZE).shape == (192,)
+    one = resize_frame(frame, Preprocessing(width=1, height=1))
+    assert one.tolist() == [[[50]]]
+    assert resize_frame(frame[:1, :1], SIZE).shape == (12, 16, 1)
+
+
+def test_clips_are_read_in_colour_or_grey(tmp_path: Path) -> None:
+    path = tmp_path / "halves.avi"
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:, :32] = 220, 30, 30  # blue at the left
+    frame[:, 32:] = 30, 30, 220  # red at the right
+    with FrameWriter(path) as writer:
+        for _ in range(3):
+            writer.write(frame)
+    settings = Preprocessing(width=8, height=6, colour=True)
+    frames = read_clip(path, settings)
+    assert frames.shape == (3, *settings.frame_shape) == (3, 6, 8, 3)
+    np.testing.assert_allclose(frames[1, 3, 1], [220, 30, 30], atol=25)
+    np.testing.assert_allclose(frames[1, 3, 6], [30, 30, 220], atol=25)
+    assert read_clip(path, Preprocessing(width=8, height=6)).shape == (3, 6, 8, 1)
 
 
 def test_windows_by_length_stride_and_step() -> None:
@@ -146,8 +166,8 @@ def test_windows_by_length_stride_and_step() -> None:
 
 def test_a_short_clip_repeats_its_last_frame() -> None:
     settings = Preprocessing(width=1, height=1, window=5, stride=2)
-    windows = clip_windows(np.array([[7], [9]], np.uint8), settings)
-    assert windows[..., 0].tolist() == [[7, 9, 9, 9, 9]]
+    windows = clip_windows(np.array([7, 9], np.uint8).reshape(2, 1, 1, 1), settings)
+    assert windows[..., 0, 0, 0].tolist() == [[7, 9, 9, 9, 9]]
 
 
 def rms(values: np.ndarray) -> float:
@@ -160,7 +180,7 @@ def test_views() -> None:
     windows = still.copy()
     windows[0, np.arange(6), np.arange(6) * 2] += 50
     pixels = windows.astype(np.uint8)
-    np.testing.assert_array_equal(apply_view(pixels, "grey"), pixels / np.float32(255))
+    np.testing.assert_array_equal(apply_view(pixels, "pixels"), pixels / np.float32(255))
 
     background = apply_view(pixels, "background")
     wanted = windows - windows.mean(axis=1, keepdims=True)
@@ -173,6 +193,8 @@ def test_views() -> None:
     wanted = np.diff(windows, axis=1, prepend=windows[:, :1])
     np.testing.assert_allclose(difference, wanted / (rms(wanted) + 2.55), rtol=2e-5, atol=1e-5)
 
+    as_frames = apply_view(pixels.reshape(1, 6, 2, 5, 3), "difference")
+    np.testing.assert_array_equal(as_frames, difference.reshape(1, 6, 2, 5, 3))
     for view in ("background", "difference"):
         nothing_moves = apply_view(still.astype(np.uint8), view)
         np.testing.assert_allclose(nothing_moves, 0, atol=1e-5)
@@ -182,8 +204,11 @@ def test_views() -> None:
 def test_shifts_move_whole_windows() -> None:
     picture = np.zeros((9, 11), np.uint8)
     picture[4, 5] = 255
-    windows = np.stack([picture, np.roll(picture, 1, axis=1)]).reshape(1, 2, 99).repeat(200, axis=0)
-    shifted = shift_windows(windows, 11, 9, 2, np.random.default_rng(0)).reshape(200, 2, 9, 11)
+    still = np.stack([picture, np.roll(picture, 1, axis=1)])
+    windows = np.stack([still, still // 2], axis=-1)[None].repeat(200, axis=0)
+    moved = shift_windows(windows, 2, np.random.default_rng(0))
+    np.testing.assert_array_equal(moved[..., 1], moved[..., 0] // 2)
+    shifted = moved[..., 0]
     places = {tuple(int(i) for i in np.argwhere(window[0])[0]) for window in shifted}
     assert places == {(y, x) for y in range(2, 7) for x in range(3, 8)}
     np.testing.assert_array_equal(np.roll(shifted[:, 0], 1, axis=2), shifted[:, 1])
@@ -296,10 +321,10 @@ def test_windowed_clips_gather_the_right_frames(tmp_path: Path) -> None:
     assert windows.clip_of.tolist() == [0, 0, 0, 1]
     assert windows.starts.tolist() == [0, 3, 6, 0]
     assert windows.nbytes == 12 * 16 * 12
-    shades = windows.pixels(np.array([3, 1])).mean(axis=2)
+    shades = windows.pixels(np.array([3, 1])).mean(axis=(2, 3, 4))
     np.testing.assert_allclose(shades, [[50, 60, 60, 60], [60, 80, 100, 120]], atol=4)
     batches = list(windows.batches(3))
-    assert [inputs.shape for inputs, _ in batches] == [(3, 4, 192), (1, 4, 192)]
+    assert [inputs.shape for inputs, _ in batches] == [(3, 4, 12, 16, 1), (1, 4, 12, 16, 1)]
     assert np.concatenate([labels for _, labels in batches]).tolist() == [0, 0, 0, 1]
 
 
@@ -357,11 +382,11 @@ def test_real_files(name: str, data_dir: Path) -> None:
         with pytest.raises(VideoError, match=name):
             read_clip(path, SIZE)
         return
-    rows = read_clip(path, SIZE)
-    assert rows.shape[1] == SIZE.features
-    assert len(rows) >= 1
+    frames = read_clip(path, SIZE)
+    assert frames.shape[1:] == SIZE.frame_shape
+    assert len(frames) >= 1
     if expected is not ...:
-        assert len(rows) == expected
+        assert len(frames) == expected
 
 
 @pytest.mark.data

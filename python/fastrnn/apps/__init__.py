@@ -1,15 +1,17 @@
 """What the command line does, as Python functions."""
 
 from fastrnn.apps.annotate import annotate_clip, annotate_frame
-from fastrnn.apps.classifier import Architecture, ClipPrediction, VideoClassifier
+from fastrnn.apps.classifier import ClipPrediction, VideoClassifier
 from fastrnn.apps.demo import DemoResult, run_demo
 from fastrnn.apps.doctor import diagnose
 from fastrnn.apps.evaluation import Evaluation, evaluate_windows
+from fastrnn.apps.networks import NETWORKS, Architecture
 from fastrnn.apps.options import TrainingOptions
 from fastrnn.apps.train import TrainingResult, train_classifier
 from fastrnn.apps.trainer import EpochStats, TrainingProgress
 
 __all__ = [
+    "NETWORKS",
     "Architecture",
     "ClipPrediction",
     "DemoResult",

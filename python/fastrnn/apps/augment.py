@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastrnn.video.preprocess import Rows
+from fastrnn.video.preprocess import Frames
 
 
-def shift_windows(
-    windows: Rows, width: int, height: int, most: int, random: np.random.Generator
-) -> Rows:
+def shift_windows(windows: Frames, most: int, random: np.random.Generator) -> Frames:
     """Move each window's picture by a random number of pixels, the same for all its frames.
 
     Parameters
     ----------
     windows : ndarray
-        (N, T, height·width) uint8.
-    width, height : int
-        Size of the picture in pixels.
+        (N, T, H, W, C) uint8.
     most : int
         Largest shift in each direction; the border's pixels are repeated.
     random : numpy.random.Generator
@@ -26,20 +22,20 @@ def shift_windows(
     Returns
     -------
     ndarray
-        (N, T, height·width) uint8.
+        (N, T, H, W, C) uint8.
 
     Examples
     --------
     >>> import numpy as np
     >>> from fastrnn.apps.augment import shift_windows
-    >>> windows = np.arange(12, dtype=np.uint8).reshape(1, 1, 12)
-    >>> shift_windows(windows, 4, 3, 1, np.random.default_rng(0)).shape
-    (1, 1, 12)
+    >>> windows = np.arange(12, dtype=np.uint8).reshape(1, 1, 3, 4, 1)
+    >>> shift_windows(windows, 1, np.random.default_rng(0)).shape
+    (1, 1, 3, 4, 1)
     """
-    count, steps, _ = windows.shape
-    pictures = windows.reshape(count, steps, height, width)
-    wide = np.pad(pictures, ((0, 0), (0, 0), (most, most), (most, most)), mode="edge")
-    shifted = np.empty_like(pictures)
+    count, _, height, width, _ = windows.shape
+    still, moved = (0, 0), (most, most)
+    wide = np.pad(windows, (still, still, moved, moved, still), mode="edge")
+    shifted = np.empty_like(windows)
     for number, (top, left) in enumerate(random.integers(0, 2 * most + 1, size=(count, 2))):
         shifted[number] = wide[number, :, top : top + height, left : left + width]
-    return shifted.reshape(windows.shape)
+    return shifted

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn import layers
 from fastrnn._files import atomic_path
+from fastrnn.apps.networks import Architecture, build_network
 from fastrnn.data import Clip, WindowedClips
 from fastrnn.models import Sequential
 from fastrnn.video import Preprocessing, read_clip
@@ -21,37 +21,9 @@ from fastrnn.video import Preprocessing, read_clip
 FloatArray = npt.NDArray[np.float32]
 
 FORMAT = "fastrnn video classifier"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 # A model of this size would hold 2**30 weights; a file that declares more is refused unread.
 MAX_WEIGHT_BYTES = 4 * 2**30
-MAX_UNITS = 65536
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The network: recurrent layers over the frames, then a softmax over the classes.
-
-    Attributes
-    ----------
-    units : tuple of int
-        Units of each LSTM layer, first to last.
-    dropout : float
-        Share of values dropped before each layer but the first, while training.
-    """
-
-    units: tuple[int, ...] = (128, 64)
-    dropout: float = 0.2
-
-    def __post_init__(self) -> None:
-        if not self.units or not all(
-            isinstance(u, int) and 1 <= u <= MAX_UNITS for u in self.units
-        ):
-            raise ValueError(
-                f"architecture: units must be one or more ints in [1, {MAX_UNITS}], "
-                f"got {self.units}"
-            )
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"architecture: dropout must be in [0, 1), got {self.dropout}")
 
 
 @dataclass(frozen=True)
@@ -101,7 +73,7 @@ class ClipPrediction:
 
 
 class VideoClassifier:
-    """An LSTM over windows of flattened grey frames, with all it needs to judge a clip.
+    """A network over windows of frames, with all it needs to judge a clip.
 
     Parameters
     ----------
@@ -136,18 +108,7 @@ class VideoClassifier:
             raise ValueError(f"classifier: needs two or more classes, got {self.classes}")
         self.preprocessing = preprocessing
         self.architecture = architecture
-        self.model: Sequential = self._build()
-
-    def _build(self) -> Sequential:
-        model = Sequential()
-        model.add(layers.Input((self.preprocessing.window, self.preprocessing.features)))
-        last = len(self.architecture.units) - 1
-        for number, units in enumerate(self.architecture.units):
-            model.add(layers.LSTM(units, return_sequences=number < last))
-            if self.architecture.dropout > 0.0:
-                model.add(layers.Dropout(self.architecture.dropout))
-        model.add(layers.Dense(len(self.classes), activation="softmax"))
-        return model
+        self.model: Sequential = build_network(architecture, preprocessing, len(self.classes))
 
     def predict(self, path: str | os.PathLike[str], *, batch_size: int = 64) -> ClipPrediction:
         """Classify one clip.
@@ -171,9 +132,9 @@ class VideoClassifier:
         fastrnn.video.VideoError
             If it cannot be read as a video.
         """
-        rows = read_clip(path, self.preprocessing)
+        frames = read_clip(path, self.preprocessing)
         clip = Clip(Path(path), 0)
-        windows = WindowedClips([clip], [rows], self.preprocessing)
+        windows = WindowedClips([clip], [frames], self.preprocessing)
         probabilities = self.predict_windows(windows, batch_size=batch_size)
         return ClipPrediction(
             path=clip.path,
@@ -181,7 +142,7 @@ class VideoClassifier:
             probabilities=probabilities.mean(axis=0),
             window_starts=windows.starts,
             window_probabilities=probabilities,
-            frame_count=len(rows),
+            frame_count=len(frames),
         )
 
     def predict_windows(self, windows: WindowedClips, *, batch_size: int = 64) -> FloatArray:
@@ -266,7 +227,7 @@ class VideoClassifier:
                         f"{path}: format version {version} needs a newer fastrnn; this one "
                         f"reads up to {FORMAT_VERSION}"
                     )
-                classifier = _from_config(cls, json.loads(str(file.attrs["config"])))
+                classifier = _from_config(cls, json.loads(str(file.attrs["config"])), version)
                 weights = _read_weights(file["weights"])
         except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
             reason = " ".join(str(error).split())
@@ -279,12 +240,20 @@ class VideoClassifier:
         return classifier
 
 
-def _from_config(cls: type[VideoClassifier], config: dict[str, Any]) -> VideoClassifier:
-    architecture = dict(config["architecture"])
-    architecture["units"] = tuple(architecture["units"])
+def _from_config(
+    cls: type[VideoClassifier], config: dict[str, Any], version: int
+) -> VideoClassifier:
+    preprocessing, architecture = dict(config["preprocessing"]), dict(config["architecture"])
+    if version < 2:  # which knew grey pixels and one network
+        architecture["network"] = "frames-lstm"
+        if preprocessing["view"] == "grey":
+            preprocessing["view"] = "pixels"
+    for name in ("units", "filters"):
+        if name in architecture:
+            architecture[name] = tuple(architecture[name])
     return cls(
         [str(name) for name in config["classes"]],
-        Preprocessing(**config["preprocessing"]),
+        Preprocessing(**preprocessing),
         Architecture(**architecture),
     )
 

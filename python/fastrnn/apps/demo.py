@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastrnn.apps.annotate import annotate_clip
-from fastrnn.apps.classifier import Architecture, ClipPrediction
+from fastrnn.apps.classifier import ClipPrediction
+from fastrnn.apps.networks import Architecture
 from fastrnn.apps.options import TrainingOptions
 from fastrnn.apps.run_folder import new_run_folder
 from fastrnn.apps.shapes import write_shape_clips, write_tour_clip
@@ -44,10 +45,10 @@ class DemoResult:
 def demo_options(*, epochs: int = 12, seed: int = 0) -> TrainingOptions:
     """Return the options that the demonstration trains with."""
     return TrainingOptions(
-        preprocessing=Preprocessing(width=24, height=24, window=12, stride=2),
-        architecture=Architecture(units=(64,), dropout=0.2),
+        preprocessing=Preprocessing(width=32, height=32, window=12, stride=4),
+        architecture=Architecture("cnn-lstm"),
         epochs=epochs,
-        shift=6,
+        shift=8,
         learning_rate=2e-3,
         seed=seed,
     )

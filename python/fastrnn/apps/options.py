@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fastrnn.apps.classifier import Architecture
+from fastrnn.apps.networks import Architecture
 from fastrnn.video import Preprocessing
 
 

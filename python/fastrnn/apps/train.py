@@ -63,7 +63,7 @@ def train_classifier(
     name: str = "train",
     progress: TrainingProgress | None = None,
 ) -> TrainingResult:
-    """Train an LSTM on a folder with one sub-folder of clips per class.
+    """Train a network on a folder with one sub-folder of clips per class.
 
     Parameters
     ----------
@@ -92,10 +92,10 @@ def train_classifier(
 
     Notes
     -----
-    Frames are held in memory once, as width·height bytes each. The first Ctrl-C during training
-    ends it; the best model so far is kept. The seed is set with `fastrnn.utils.set_random_seed`,
-    so NumPy's global generator is seeded too. Equal options and clips give
-    equal results on the same machine.
+    Frames are held in memory once, as height·width·channels bytes each. The first Ctrl-C during
+    training ends it; the best model so far is kept. The seed is set with
+    `fastrnn.utils.set_random_seed`, so NumPy's global generator is seeded too. Equal options and
+    clips give equal results on the same machine.
 
     Examples
     --------

@@ -162,12 +162,10 @@ class Trainer:
 
     def _training_batch(self, chosen: IntArray) -> tuple[npt.NDArray[np.float32], IntArray]:
         pixels = self.train.pixels(chosen)
-        settings = self.options.preprocessing
         if self.options.shift:
-            pixels = shift_windows(
-                pixels, settings.width, settings.height, self.options.shift, self.random
-            )
-        return apply_view(pixels, settings.view), self.train.labels[chosen]
+            pixels = shift_windows(pixels, self.options.shift, self.random)
+        view = self.options.preprocessing.view
+        return apply_view(pixels, view), self.train.labels[chosen]
 
     def _keep_if_best(self, stats: EpochStats) -> bool:
         loss = stats.loss if stats.val_loss is None else stats.val_loss

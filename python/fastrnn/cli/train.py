@@ -24,12 +24,14 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def parse_units(text: str) -> tuple[int, ...]:
-    """Return the numbers of '128,64'."""
+def parse_sizes(text: str | None) -> tuple[int, ...] | None:
+    """Return the numbers of '128,64', or None."""
+    if text is None:
+        return None
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise typer.BadParameter(f"expected units such as 128 or 128,64, got '{text}'") from None
+        raise typer.BadParameter(f"expected numbers such as 128 or 128,64, got '{text}'") from None
 
 
 def train(
@@ -47,24 +49,29 @@ def train(
         typer.Option(help="Adam's learning rate at the start.", rich_help_panel=TRAINING),
     ] = 1e-3,
     shift: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=0,
             help="Move training pictures at random by up to this many pixels.",
+            show_default="an eighth of the picture",
             rich_help_panel=TRAINING,
         ),
-    ] = 4,
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of all that is random.", rich_help_panel=TRAINING)
     ] = 0,
     size: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="WIDTH[xHEIGHT]",
             help="Resize frames to this many pixels.",
+            show_default="48 where there are convolutions, else 32",
             rich_help_panel=FRAMES,
         ),
-    ] = "32",
+    ] = None,
+    colour: Annotated[
+        bool, typer.Option("--colour", help="Keep the colours.", rich_help_panel=FRAMES)
+    ] = False,
     window: Annotated[
         int, typer.Option(min=1, help="Frames in a window.", rich_help_panel=FRAMES)
     ] = 16,
@@ -77,18 +84,42 @@ def train(
     view: Annotated[
         str,
         typer.Option(
-            help="What the network sees: grey pixels; background: the pixels minus the window's "
-            "mean picture; difference: minus the frame before.",
-            metavar="grey|background|difference",
+            help="What the network sees: pixels as they are; background: minus the window's mean "
+            "picture; difference: minus the frame before.",
+            metavar="pixels|background|difference",
             rich_help_panel=FRAMES,
         ),
     ] = "background",
-    units: Annotated[
+    model: Annotated[
         str,
-        typer.Option(metavar="N[,N...]", help="Units of each LSTM layer.", rich_help_panel=NETWORK),
-    ] = "128,64",
+        typer.Option(
+            help="The network: convolutions over each frame, then LSTM or GRU layers; a ConvLSTM; "
+            "LSTM layers over the rows of each frame, or over whole frames.",
+            metavar="cnn-lstm|cnn-gru|convlstm|rows-lstm|frames-lstm",
+            rich_help_panel=NETWORK,
+        ),
+    ] = "cnn-lstm",
+    units: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N[,N...]",
+            help="Units of each recurrent layer.",
+            show_default="what suits the network",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    filters: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N[,N...]",
+            help="Filters of each convolution.",
+            show_default="what suits the network",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
     dropout: Annotated[
-        float, typer.Option(help="Share dropped after each LSTM layer.", rich_help_panel=NETWORK)
+        float,
+        typer.Option(help="Share dropped after each recurrent layer.", rich_help_panel=NETWORK),
     ] = 0.2,
     validation: Annotated[
         float,
@@ -117,7 +148,7 @@ def train(
     name: Annotated[str, typer.Option(help="Results go to OUT/NAME1, NAME2, ...")] = "train",
     debug: DebugOption = False,
 ) -> None:
-    """Train an LSTM on a folder with one sub-folder of clips per class.
+    """Train a network on a folder with one sub-folder of clips per class.
 
     Whole clips are held back to measure accuracy, per window and per clip. The folder of results
     holds model.h5 (weights, class names and preprocessing), history.csv, args.json,
@@ -125,16 +156,18 @@ def train(
 
     Example: fastrnn train clips --epochs 60 --val-group '[^_]+'
     """
-    width, height = parse_size(size)
-    layer_units = parse_units(units)
+    sides = None if size is None else parse_size(size)
+    layer_units, layer_filters = parse_sizes(units), parse_sizes(filters)
     with errors_in_one_line(debug):
         from rich.console import Console
 
-        from fastrnn.apps import Architecture, TrainingOptions, train_classifier
+        from fastrnn.apps import NETWORKS, Architecture, TrainingOptions, train_classifier
         from fastrnn.cli.progress import TerminalProgress
         from fastrnn.cli.report import print_result
         from fastrnn.video import Preprocessing
 
+        architecture = Architecture(model, layer_units, layer_filters, dropout)
+        width, height = sides or (NETWORKS[model].size,) * 2
         options = TrainingOptions(
             preprocessing=Preprocessing(
                 width=width,
@@ -143,12 +176,13 @@ def train(
                 stride=stride,
                 frame_step=step,
                 view=view,  # type: ignore[arg-type]  # checked by Preprocessing
+                colour=colour,
             ),
-            architecture=Architecture(units=layer_units, dropout=dropout),
+            architecture=architecture,
             epochs=epochs,
             batch_size=batch,
             learning_rate=lr,
-            shift=shift,
+            shift=min(width, height) // 8 if shift is None else shift,
             validation=validation,
             validation_group=validation_group,
             validation_match=validation_match,

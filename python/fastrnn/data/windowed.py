@@ -24,8 +24,8 @@ IntArray = npt.NDArray[np.int64]
 class WindowedClips:
     """Clips in memory, and the windows over them.
 
-    Each frame is held once, as width·height bytes; overlapping windows are put together only
-    for the batch that needs them.
+    Each frame is held once, as height·width·channels bytes; overlapping windows are put together
+    only for the batch that needs them.
 
     Attributes
     ----------
@@ -44,25 +44,24 @@ class WindowedClips:
     def __init__(
         self,
         clips: list[Clip],
-        rows: list[npt.NDArray[np.uint8]],
+        frames: list[npt.NDArray[np.uint8]],
         preprocessing: Preprocessing,
         skipped: list[tuple[Clip, str]] | None = None,
     ) -> None:
         self.preprocessing = preprocessing
         self.clips = clips
         self.skipped = skipped or []
-        self._rows = (
-            np.concatenate(rows) if rows else np.empty((0, preprocessing.features), np.uint8)
-        )
+        none = np.empty((0, *preprocessing.frame_shape), np.uint8)
+        self._frames = np.concatenate(frames) if frames else none
         offset = 0
         indices, labels, clip_of, first = [], [], [], []
-        for number, (clip, clip_rows) in enumerate(zip(clips, rows, strict=True)):
-            starts = window_starts(len(clip_rows), preprocessing)
+        for number, (clip, clip_frames) in enumerate(zip(clips, frames, strict=True)):
+            starts = window_starts(len(clip_frames), preprocessing)
             first.append(starts)
-            indices.append(offset + window_indices(starts, len(clip_rows), preprocessing))
+            indices.append(offset + window_indices(starts, len(clip_frames), preprocessing))
             labels += [clip.label] * len(starts)
             clip_of += [number] * len(starts)
-            offset += len(clip_rows)
+            offset += len(clip_frames)
         empty = np.empty((0, preprocessing.window), np.int64)
         self._indices: IntArray = np.concatenate(indices) if indices else empty
         self.starts: IntArray = np.concatenate(first) if first else np.empty(0, np.int64)
@@ -94,19 +93,19 @@ class WindowedClips:
             The windows over all clips that could be read.
         """
         good: list[Clip] = []
-        rows: list[npt.NDArray[np.uint8]] = []
+        frames: list[npt.NDArray[np.uint8]] = []
         skipped: list[tuple[Clip, str]] = []
         for clip in clips:
             reason = None
             try:
-                rows.append(read_clip(clip.path, preprocessing))
+                frames.append(read_clip(clip.path, preprocessing))
                 good.append(clip)
             except (VideoError, OSError) as error:
                 reason = str(error)
                 skipped.append((clip, reason))
             if on_clip is not None:
                 on_clip(clip, reason)
-        return cls(good, rows, preprocessing, skipped)
+        return cls(good, frames, preprocessing, skipped)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -114,7 +113,7 @@ class WindowedClips:
     @property
     def nbytes(self) -> int:
         """Bytes of pixels held."""
-        return self._rows.nbytes
+        return self._frames.nbytes
 
     def pixels(self, numbers: IntArray) -> npt.NDArray[np.uint8]:
         """Gather windows of pixels.
@@ -127,9 +126,9 @@ class WindowedClips:
         Returns
         -------
         ndarray
-            (N, window, features) uint8, a copy.
+            (N, window, H, W, C) uint8, a copy.
         """
-        return self._rows[self._indices[numbers]]
+        return self._frames[self._indices[numbers]]
 
     def batches(self, size: int) -> Iterator[tuple[FloatArray, IntArray]]:
         """Go through all windows in order, as the network sees them.
@@ -142,7 +141,7 @@ class WindowedClips:
         Yields
         ------
         tuple of ndarray
-            Inputs (N, window, features) float32 and labels (N,) int64.
+            Inputs (N, window, H, W, C) float32 and labels (N,) int64.
         """
         for start in range(0, len(self), size):
             chosen = np.arange(start, min(start + size, len(self)))

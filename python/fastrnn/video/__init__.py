@@ -4,9 +4,9 @@ from fastrnn.video.preprocess import (
     VIEWS,
     Preprocessing,
     apply_view,
-    frame_to_row,
-    frames_to_rows,
     read_clip,
+    resize_frame,
+    resize_frames,
 )
 from fastrnn.video.reader import ClipInfo, FrameReader, VideoError
 from fastrnn.video.windows import clip_windows, window_indices, window_starts
@@ -21,9 +21,9 @@ __all__ = [
     "VideoError",
     "apply_view",
     "clip_windows",
-    "frame_to_row",
-    "frames_to_rows",
     "read_clip",
+    "resize_frame",
+    "resize_frames",
     "window_indices",
     "window_starts",
 ]

@@ -1,7 +1,8 @@
-"""From a clip to rows of pixels, and from rows of pixels to what the network sees."""
+"""From a clip to small frames, and from windows of frames to what the network sees."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -13,10 +14,10 @@ import numpy.typing as npt
 from fastrnn.video._opencv import opencv
 from fastrnn.video.reader import Frame, FrameReader, VideoError
 
-Rows = npt.NDArray[np.uint8]
+Frames = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
-View = Literal["grey", "background", "difference"]
+View = Literal["pixels", "background", "difference"]
 VIEWS: tuple[str, ...] = get_args(View)
 
 
@@ -27,28 +28,32 @@ class Preprocessing:
     Attributes
     ----------
     width, height : int
-        Every frame is turned grey and resized to this, then flattened to width·height values.
+        Every frame is resized to this many pixels.
     window : int
         Frames in one window, the time steps T of the network.
     stride : int
         Frames from the start of one window to the start of the next.
     frame_step : int
         Of the clip's frames every `frame_step`-th is used.
-    view : {"grey", "background", "difference"}
+    view : {"pixels", "background", "difference"}
         What the network sees of a window: the pixels as they are, divided by 255; the pixels
         minus the window's mean picture, which removes what stands still; or each frame minus
         the frame before. The last two are divided by their root mean square over the window.
+    colour : bool
+        False for grey frames of one channel, True for blue, green and red.
 
     Raises
     ------
+    TypeError
+        If a number is no int, or `colour` no bool.
     ValueError
         If a number is not positive or the view is unknown.
 
     Examples
     --------
     >>> from fastrnn.video import Preprocessing
-    >>> Preprocessing(width=32, height=24).features
-    768
+    >>> Preprocessing(width=32, height=24).frame_shape
+    (24, 32, 1)
     """
 
     width: int = 32
@@ -57,6 +62,7 @@ class Preprocessing:
     stride: int = 4
     frame_step: int = 1
     view: View = "background"
+    colour: bool = False
 
     def __post_init__(self) -> None:
         for name in ("width", "height", "window", "stride", "frame_step"):
@@ -67,11 +73,18 @@ class Preprocessing:
                 raise ValueError(f"preprocessing: {name} must be at least 1, got {value}")
         if self.view not in VIEWS:
             raise ValueError(f"preprocessing: view must be one of {VIEWS}, got {self.view!r}")
+        if not isinstance(self.colour, bool):
+            raise TypeError(f"preprocessing: colour must be a bool, got {self.colour!r}")
 
     @property
-    def features(self) -> int:
-        """Values per frame, the input size I of the network."""
-        return self.width * self.height
+    def channels(self) -> int:
+        """Values per pixel: 1, or 3 in colour."""
+        return 3 if self.colour else 1
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """Shape (H, W, C) of a frame."""
+        return self.height, self.width, self.channels
 
     @property
     def span(self) -> int:
@@ -83,50 +96,51 @@ class Preprocessing:
         return asdict(self)
 
 
-def frame_to_row(frame: Frame, preprocessing: Preprocessing) -> Rows:
-    """Resize one grey frame and flatten it.
+def resize_frame(frame: Frame, preprocessing: Preprocessing) -> Frames:
+    """Resize one frame.
 
     Parameters
     ----------
     frame : ndarray
-        (H, W) uint8, grey.
+        (H, W) uint8, grey, or (H, W, 3) in colour.
     preprocessing : Preprocessing
         The size to use.
 
     Returns
     -------
     ndarray
-        (width·height,) uint8.
+        (height, width, C) uint8, C being 1 or 3.
     """
     cv2 = opencv()
     size = (preprocessing.width, preprocessing.height)
     # INTER_AREA averages the pixels that fall together, so that thin moving parts survive.
     shrinks = frame.shape[1] >= size[0] and frame.shape[0] >= size[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(frame, size, interpolation=how), dtype=np.uint8).reshape(-1)
+    resized = np.asarray(cv2.resize(frame, size, interpolation=how), dtype=np.uint8)
+    return resized.reshape(preprocessing.frame_shape)
 
 
-def frames_to_rows(frames: Iterable[Frame], preprocessing: Preprocessing) -> Rows:
-    """Resize and flatten grey frames.
+def resize_frames(frames: Iterable[Frame], preprocessing: Preprocessing) -> Frames:
+    """Resize frames.
 
     Parameters
     ----------
     frames : iterable of ndarray
-        (H, W) uint8 each, grey.
+        (H, W) uint8 each, grey, or (H, W, 3) in colour.
     preprocessing : Preprocessing
         The size to use.
 
     Returns
     -------
     ndarray
-        (T, width·height) uint8.
+        (T, height, width, C) uint8.
     """
-    rows = [frame_to_row(frame, preprocessing) for frame in frames]
-    return np.stack(rows) if rows else np.empty((0, preprocessing.features), np.uint8)
+    resized = [resize_frame(frame, preprocessing) for frame in frames]
+    return np.stack(resized) if resized else np.empty((0, *preprocessing.frame_shape), np.uint8)
 
 
-def read_clip(path: str | os.PathLike[str], preprocessing: Preprocessing) -> Rows:
-    """Read a clip as rows of grey pixels.
+def read_clip(path: str | os.PathLike[str], preprocessing: Preprocessing) -> Frames:
+    """Read all frames of a clip, in the size that the network needs.
 
     Parameters
     ----------
@@ -138,7 +152,7 @@ def read_clip(path: str | os.PathLike[str], preprocessing: Preprocessing) -> Row
     Returns
     -------
     ndarray
-        (T, width·height) uint8, T at least 1.
+        (T, height, width, C) uint8, T at least 1.
 
     Raises
     ------
@@ -147,27 +161,27 @@ def read_clip(path: str | os.PathLike[str], preprocessing: Preprocessing) -> Row
     VideoError
         If the file cannot be opened, or no frame can be decoded.
     """
-    with FrameReader(path, gray=True) as frames:
-        rows = frames_to_rows(frames, preprocessing)
-    if len(rows) == 0:
+    with FrameReader(path, gray=not preprocessing.colour) as reader:
+        frames = resize_frames(reader, preprocessing)
+    if len(frames) == 0:
         raise VideoError(f"{path}: no frame could be decoded")
-    return rows
+    return frames
 
 
-def apply_view(windows: Rows, view: str) -> FloatArray:
+def apply_view(windows: Frames, view: str) -> FloatArray:
     """Turn windows of pixels into the network's input.
 
     Parameters
     ----------
     windows : ndarray
-        (N, T, I) uint8, grey pixels.
-    view : {"grey", "background", "difference"}
+        (N, T, ...) uint8, T frames of any shape.
+    view : {"pixels", "background", "difference"}
         See `Preprocessing`.
 
     Returns
     -------
     ndarray
-        (N, T, I) float32, C-contiguous.
+        (N, T, ...) float32, C-contiguous.
 
     Raises
     ------
@@ -178,12 +192,12 @@ def apply_view(windows: Rows, view: str) -> FloatArray:
     --------
     >>> import numpy as np
     >>> from fastrnn.video import apply_view
-    >>> float(apply_view(np.full((1, 2, 3), 255, np.uint8), "grey").max())
+    >>> float(apply_view(np.full((1, 2, 3), 255, np.uint8), "pixels").max())
     1.0
     """
     pixels: FloatArray = windows.astype(np.float32)
     moving: FloatArray
-    if view == "grey":
+    if view == "pixels":
         pixels /= np.float32(255)
         return pixels
     if view == "background":
@@ -194,7 +208,7 @@ def apply_view(windows: Rows, view: str) -> FloatArray:
     else:
         raise ValueError(f"apply_view: view must be one of {VIEWS}, got {view!r}")
     # A window in which nothing moves stays near zero: the floor is 1 % of the grey scale.
-    size = np.float32(moving.shape[1] * moving.shape[2])
-    power = np.sqrt(np.einsum("nti,nti->n", moving, moving) / size)
-    moving /= (power + np.float32(2.55))[:, None, None]
+    flat = moving.reshape(len(moving), math.prod(moving.shape[1:]))
+    power = np.sqrt(np.einsum("ni,ni->n", flat, flat) / np.float32(flat.shape[1]))
+    flat /= (power + np.float32(2.55))[:, None]
     return moving

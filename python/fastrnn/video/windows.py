@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn.video.preprocess import Preprocessing, Rows
+from fastrnn.video.preprocess import Frames, Preprocessing
 
 IntArray = npt.NDArray[np.int64]
 
@@ -59,20 +59,20 @@ def window_indices(starts: IntArray, frame_count: int, preprocessing: Preprocess
     return np.asarray(np.minimum(starts[:, None] + steps, frame_count - 1), dtype=np.int64)
 
 
-def clip_windows(rows: Rows, preprocessing: Preprocessing) -> Rows:
+def clip_windows(frames: Frames, preprocessing: Preprocessing) -> Frames:
     """Cut one clip into windows.
 
     Parameters
     ----------
-    rows : ndarray
-        (frames, I) uint8, as `read_clip` returns them.
+    frames : ndarray
+        (frames, ...) uint8, as `read_clip` returns them.
     preprocessing : Preprocessing
         Length, stride and step.
 
     Returns
     -------
     ndarray
-        (windows, window, I) uint8, a copy.
+        (windows, window, ...) uint8, a copy.
     """
-    starts = window_starts(len(rows), preprocessing)
-    return rows[window_indices(starts, len(rows), preprocessing)]
+    starts = window_starts(len(frames), preprocessing)
+    return frames[window_indices(starts, len(frames), preprocessing)]

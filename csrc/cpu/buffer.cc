@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kLarge = std::size_t{4} << 20;
 constexpr std::size_t kKept = std::size_t{1} << 30;  // bytes that the pool may hold unused
 
 // Blocks begin with a line that holds their size.
@@ -23,17 +24,21 @@ std::size_t& size_of(void* block) { return *static_cast<std::size_t*>(block); }
 
 class BlockPool {
  public:
-  // A block of `size` bytes or up to a quarter more; null when there is no memory.
+  // A block of `size` bytes or a quarter more, of a large size up to four times as much; null when
+  // there is no memory. A large block that is not found takes the place of free ones: a network's
+  // layers need blocks of many sizes, but not at the same time.
   void* take(std::size_t size) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       const auto found = free_.lower_bound(size);
-      if (found != free_.end() && found->first <= size + size / 4) {
+      const std::size_t most = size < kLarge ? size + size / 4 : 4 * size;
+      if (found != free_.end() && found->first <= most) {
         void* block = found->second;
         kept_ -= found->first;
         free_.erase(found);
         return block;
       }
+      if (size >= kLarge) shrink_locked(kept_ > size ? kept_ - size : 0);
     }
     void* block = fresh(size);
     if (block == nullptr) {

@@ -54,7 +54,7 @@ def split_clips(
     >>> from fastrnn.data import Clip, split_clips
     >>> clips = [Clip(Path(f"{who}_{n}.avi"), n) for who in "abc" for n in range(2)]
     >>> [clip.path.name for clip in split_clips(clips, group="[^_]+", seed=1).validation]
-    ['b_0.avi', 'b_1.avi']
+    ['a_0.avi', 'a_1.avi']
     """
     if not 0.0 <= fraction < 1.0:
         raise ValueError(f"split_clips: fraction must be in [0, 1), got {fraction}")

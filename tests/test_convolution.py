@@ -271,3 +271,26 @@ def test_a_window_that_steps_over_pixels_leaves_their_gradient_zero() -> None:
     expected = np.zeros_like(x)
     expected[:, ::3, ::3] = 3
     np.testing.assert_array_equal(dx, expected)
+
+
+def test_long_runs_and_large_strides_stay_within_32_bits() -> None:
+    x = np.ones((1, 131073, 1), np.float32)
+    kernel = np.ones((131072, 1, 1), np.float32)
+    gradients = ops.conv1d_backward(np.ones((1, 2, 1), np.float32), x, kernel, need_dx=False)
+    assert (gradients["kernel"] == 2).all()
+    one = np.ones((1, 1, 1, 1), np.float32)
+    y = ops.conv2d_transpose(np.ones((1, 2, 2, 1), np.float32), one, strides=50000, padding=25000)
+    np.testing.assert_array_equal(y, np.zeros((1, 1, 1, 1)))
+    with pytest.raises(ValueError, match="too many"):
+        ops.conv1d_transpose(one[0], np.ones((3, 1, 1), np.float32), dilation=2**30, padding=2**30)
+    with pytest.raises(ValueError, match="too many"):
+        ops.conv3d(one[None], one[None], strides=50000, padding=((0, 50000), (0, 50000), (0, 0)))
+
+
+def test_what_was_accepted_once_does_not_excuse_another_type() -> None:
+    ops.conv2d(X, W, strides=(1, 1))
+    with pytest.raises(ValueError, match="strides must be an integer"):
+        ops.conv2d(X, W, strides=(True, 1))
+    with pytest.raises(ValueError, match="strides must be an integer"):
+        ops.conv2d(X, W, strides=(1.0, 1))
+    ops.conv2d(X, W, strides=[1, 1], padding=[[1, 1], [0, 0]])

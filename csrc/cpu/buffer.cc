@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <iterator>
 #include <map>
@@ -112,7 +113,7 @@ BlockPool& pool() {
 void* Buffer::allocate(std::size_t bytes) {
   // One line for the size; one behind, since vectors may be read past the last element.
   const std::size_t size = (bytes + kLine - 1) / kLine * kLine + 2 * kLine;
-  if (size < bytes) throw std::bad_alloc();
+  if (bytes > static_cast<std::size_t>(PTRDIFF_MAX) / 2) throw std::bad_alloc();
   void* block = pool().take(size);
   if (block == nullptr) throw std::bad_alloc();
   return static_cast<char*>(block) + kLine;

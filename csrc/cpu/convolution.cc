@@ -46,7 +46,7 @@ void input(const ConvInput<T>& a) {
                          a.activation,
                          a.algorithm == ConvAlgorithm::kIm2col};
   const int threads = team_for(work_of(s));
-  for (int phase = 0; phase < phase_count(s); ++phase) {
+  for (long phase = 0; phase < phase_count(s); ++phase) {
     const Pass pass = input_pass(s, phase);
     if (pass.empty()) continue;
     PixelProduct<T> product(images, pass);

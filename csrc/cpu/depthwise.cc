@@ -158,7 +158,7 @@ void input(const ConvInput<T>& a) {
   const size_t pixels = static_cast<size_t>(s.batch) * s.in[0] * s.in[1] * s.in[2];
   const Buffer memory(several ? pixels * s.filters * sizeof(T) : 0);
   T* each = several ? reinterpret_cast<T*>(memory.bytes()) : a.dx;
-  for (int phase = 0; phase < phase_count(s); ++phase) {
+  for (long phase = 0; phase < phase_count(s); ++phase) {
     const Pass pass = input_pass(s, phase);
     if (pass.empty()) continue;
     DepthwisePass<T> run(s, a.dz, s.out, s.filters, pass, a.kernel);

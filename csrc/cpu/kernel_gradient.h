@@ -189,9 +189,10 @@ class KernelGradient {
                 bool first, T* dkernel) const {
     constexpr int kLine = 64 / static_cast<int>(sizeof(T));
     alignas(64) T sums[kMaxRows * kPanelLanes<T>];
-    const int length = by_feature_ ? depth_ : run_;
+    const long length = by_feature_ ? depth_ : run_;
     const int run = tile / run_tiles_, part = tile % run_tiles_;
-    const int begin = length * part / run_tiles_, end = length * (part + 1) / run_tiles_;
+    const int begin = static_cast<int>(length * part / run_tiles_);
+    const int end = static_cast<int>(length * (part + 1) / run_tiles_);
     const int height = end - begin;
     const T* a[kMaxRows];
     for (int m = 0; m < (by_feature_ ? height : 1); ++m) {

@@ -98,12 +98,13 @@ std::int64_t nanoseconds() {
 
 constexpr int kSpinsBeforeSleep = 4000;
 
-void note_stall(std::int64_t now) {
-  const std::int64_t until = g_contended_until.load(std::memory_order_relaxed);
+void note_stall(std::int64_t since, std::int64_t now) {
+  std::int64_t until = g_contended_until.load(std::memory_order_relaxed);
   std::int64_t penalty = g_penalty.load(std::memory_order_relaxed);
+  if (since < until) return;  // another one who waited has noted it
   penalty = now < until + penalty ? std::min(2 * penalty, kLongestPenalty) : kShortestPenalty;
+  if (!g_contended_until.compare_exchange_strong(until, now + penalty)) return;
   g_penalty.store(penalty, std::memory_order_relaxed);
-  g_contended_until.store(now + penalty, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -127,7 +128,7 @@ void Team::barrier() const {
     if (since == 0) since = now;
     stalled = now - since > kStall;
   }
-  if (stalled) note_stall(nanoseconds());
+  if (stalled) note_stall(since, nanoseconds());
 }
 
 // Its own items a member takes from the front, another's from the back. Whoever comes first to a
@@ -237,7 +238,8 @@ class Pool {
       if (cpu < 0 || cpu == kept_off_) return;
       cpu_set_t allowed;
       if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
-      if (CPU_COUNT(&allowed) > 1) CPU_CLR(cpu, &allowed);
+      if (CPU_COUNT(&allowed) < 2) return;  // a caller that is pinned says nothing of the others
+      CPU_CLR(cpu, &allowed);
       if (pthread_setaffinity_np(thread_, sizeof(allowed), &allowed) == 0) kept_off_ = cpu;
     }
 

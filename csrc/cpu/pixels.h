@@ -79,12 +79,20 @@ inline Axis phase_axis(const ConvShape& s, int i, int phase) {
   return a;
 }
 
-inline int phase_count(const ConvShape& s) { return s.stride[0] * s.stride[1] * s.stride[2]; }
+// Remainders that some position has: no more than there are positions.
+inline int phases(const ConvShape& s, int i) {
+  return s.stride[i] < s.in[i] ? s.stride[i] : s.in[i];
+}
 
-inline Pass input_pass(const ConvShape& s, int phase) {
-  const int w = phase % s.stride[2], h = phase / s.stride[2] % s.stride[1];
-  return {{phase_axis(s, 0, phase / s.stride[2] / s.stride[1]), phase_axis(s, 1, h),
-           phase_axis(s, 2, w)}};
+inline long phase_count(const ConvShape& s) {
+  return static_cast<long>(phases(s, 0)) * phases(s, 1) * phases(s, 2);
+}
+
+inline Pass input_pass(const ConvShape& s, long phase) {
+  const int w = static_cast<int>(phase % phases(s, 2));
+  const int h = static_cast<int>(phase / phases(s, 2) % phases(s, 1));
+  const int d = static_cast<int>(phase / phases(s, 2) / phases(s, 1));
+  return {{phase_axis(s, 0, d), phase_axis(s, 1, h), phase_axis(s, 2, w)}};
 }
 
 // Pixels that are done together: whole images, or planes or rows of one.

@@ -175,7 +175,8 @@ class ForwardRun {
         if (Cell::kHasMemory) state.c = seq_.c0 + row;
         state.last = -1;
       }
-      if (seq_.previous && part.units.begin == 0) seq_.previous[at] = state.last;
+      if (seq_.previous && part.units.begin == 0 && part.units.end > 0)
+        seq_.previous[at] = state.last;
       T* y = seq_.y + at * hidden;
       if (seq_.mask && !seq_.mask[at]) {
         copy_or_clear(y, state.output, part.units);

@@ -15,7 +15,7 @@ from fastrnn.ops import _arrays
 from fastrnn.ops._arrays import Array
 from fastrnn.ops._run import Gradients, typed
 from fastrnn.ops._sequence import FUSED_ACTIVATIONS
-from fastrnn.ops._windows import Windows, per_axis, windows
+from fastrnn.ops._windows import Windows, explicit_pairs, per_axis, windows
 from fastrnn.ops.activations import activation as apply_activation
 from fastrnn.ops.activations import activation_backward
 
@@ -100,11 +100,18 @@ def check(
 ) -> Convolution:
     """Check everything that decides the shapes."""
     array, w = kernel_and_input(op, rank, x, kernel)
-    arguments = (op, rank, array.shape, w.shape, strides, padding, dilation, groups)
-    try:
-        places, count, shape = _placed(*arguments)
-    except TypeError:  # a list, which has no hash
-        places, count, shape = _placed.__wrapped__(*arguments)
+    # In plain types: the memory of _placed can't tell (2.0, 2) from (2, 2), and takes no lists.
+    if type(strides) is not int:
+        strides = per_axis(op, "strides", strides, rank)
+    if type(dilation) is not int:
+        dilation = per_axis(op, "dilation", dilation, rank)
+    if type(groups) is not int:
+        (groups,) = per_axis(op, "groups", groups, 1)
+    if type(padding) not in (int, str):
+        padding = tuple(explicit_pairs(op, padding, rank))
+    places, count, shape = _placed(
+        op, rank, array.shape, w.shape, strides, padding, dilation, groups
+    )
     im2col = check_algorithm(op, algorithm)
     return Convolution(_arrays.contiguous(array, w.dtype), w, places, count, im2col, shape)
 

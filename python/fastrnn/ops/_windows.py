@@ -128,13 +128,18 @@ def windows(
                 'window smaller, the input larger, or use padding="same"'
             )
         outputs.append((padded - span) // s + 1)
-    padded_sizes = [n + sum(pair) for n, pair in zip(sizes, pairs, strict=True)]
-    if max(padded_sizes) > _LARGEST or math.prod(padded_sizes) * channels > _MOST_ELEMENTS:
-        raise ValueError(f"{op}: padding makes images of {tuple(padded_sizes)} pixels, too many")
+    check_extent(op, [n + sum(pair) for n, pair in zip(sizes, pairs, strict=True)], channels)
     before = tuple(pair[0] for pair in pairs)
     return Windows(
         tuple(sizes), tuple(window), tuple(strides), tuple(dilation), before, tuple(outputs)
     )
+
+
+def check_extent(op: str, sizes: Sequence[int], channels: int) -> None:
+    """Refuse padded images that the core can't count: rows in 31 bits, elements in 44."""
+    rows = math.prod(sizes[:-1]) * 128  # as many small images are copied together
+    if max(sizes) > _LARGEST or rows > _LARGEST or math.prod(sizes) * channels > _MOST_ELEMENTS:
+        raise ValueError(f"{op}: padding makes images of {tuple(sizes)} pixels, too many")
 
 
 def _same(size: int, span: int, stride: int) -> tuple[int, int]:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fastrnn.ops import _arrays, _convolve
 from fastrnn.ops._arrays import Array
 from fastrnn.ops._convolve import Convolution
 from fastrnn.ops._run import Gradients, typed
-from fastrnn.ops._windows import Padding, PerAxis, Windows, explicit_pairs, per_axis
+from fastrnn.ops._windows import (
+    Padding,
+    PerAxis,
+    Windows,
+    check_extent,
+    explicit_pairs,
+    per_axis,
+)
 from fastrnn.ops.activations import activation as apply_activation
 
 __all__ = [
@@ -219,7 +228,11 @@ def _check(
         for n, k, d, s, pair, extra in zip(inputs, window, spread, steps, pairs, added, strict=True)
     ]
     sizes = tuple(size for _, size in crops)
-    _arrays.check_sizes(op, output=max(sizes))
+    full = [
+        max(size, (n - 1) * s + (k - 1) * d + 1)
+        for size, n, k, d, s in zip(sizes, inputs, window, spread, steps, strict=True)
+    ]
+    check_extent(op, full, max(w.shape[-2:]))
     places = Windows(sizes, window, steps, spread, tuple(b for b, _ in crops), inputs)
     return Convolution(_arrays.contiguous(array, w.dtype), w, places, 1)
 
@@ -306,7 +319,7 @@ def _transpose_backward(
     numbers = _numbers(c)
     typed("conv_weights", c.dtype)(numbers, dz, c.x, gradients["kernel"], None)
     if use_bias:
-        dz.reshape(-1, filters).sum(axis=0, out=gradients["bias"])
+        gradients["bias"][...] = dz.reshape(-1, filters).sum(axis=0, dtype=np.float64)
     if need_dx:
         typed("conv_forward", c.dtype)(numbers, False, dz, c.kernel, None, gradients["x"], 0)
     return gradients

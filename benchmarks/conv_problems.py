@@ -136,4 +136,8 @@ class Problem:
         depth = s.k * s.k * max(s.c, s.f)
         if training:
             depth = max(depth, math.prod(s.output[:3]))
-        return 2 * 4 * (2 if training else 1) * math.ceil(math.log2(depth)) * 2.0**-23
+        found = 2 * 4 * (2 if training else 1) * math.ceil(math.log2(depth)) * 2.0**-23
+        if training:
+            # PyTorch adds a bias' gradient up in one chain over all pixels.
+            found += math.sqrt(math.prod(s.output[:3])) * 2.0**-23
+        return found

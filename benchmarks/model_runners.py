@@ -22,9 +22,9 @@ class KerasShaped:
 
     def __init__(self, runner: str, model: Model, threads: int) -> None:
         self.model = model
-        self.library = _keras_shaped(runner, threads)
-        layers = self.library.layers
-        self.net = self.library.Sequential([layers.Input(shape=model.input)])
+        self.keras = _keras_shaped(runner, threads)
+        layers = self.keras.layers
+        self.net = self.keras.Sequential([layers.Input(shape=model.input)])
         for block in model.blocks:
             layer = getattr(layers, block.kind)(**block.options)
             # fastrnn's layers for pictures take frames as they are.
@@ -43,7 +43,7 @@ class KerasShaped:
 
     def fit(self, x: Array, y: Array, epochs: int) -> list[float]:
         """Train; return the seconds of each epoch."""
-        base: Any = self.library.callbacks.Callback
+        base: Any = self.keras.callbacks.Callback
 
         class Clock(base):  # type: ignore[misc]
             def __init__(self) -> None:

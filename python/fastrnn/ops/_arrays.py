@@ -13,7 +13,8 @@ from fastrnn import _core
 Array = npt.NDArray[Any]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-_LARGEST = 2**30
+LARGEST = 2**30  # what the kernels count in 32 bits
+MOST_ELEMENTS = 2**44  # of one array, where they count in 64
 
 
 def to_array(op: str, name: str, value: object) -> Array:
@@ -131,8 +132,8 @@ def empty(op: str, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> A
 def check_sizes(op: str, **sizes: int) -> None:
     """Refuse what the kernels' 32-bit counters can't hold."""
     for name, size in sizes.items():
-        if size > _LARGEST:
-            raise ValueError(f"{op}: {name} must be at most {_LARGEST}, got {size}")
+        if size > LARGEST:
+            raise ValueError(f"{op}: {name} must be at most {LARGEST}, got {size}")
 
 
 def check_out(op: str, out: object, known: Iterable[str]) -> None:

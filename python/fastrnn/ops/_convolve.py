@@ -12,7 +12,7 @@ import numpy as np
 
 from fastrnn import _core
 from fastrnn.ops import _arrays
-from fastrnn.ops._arrays import Array
+from fastrnn.ops._arrays import LARGEST, MOST_ELEMENTS, Array
 from fastrnn.ops._run import Gradients, typed
 from fastrnn.ops._sequence import FUSED_ACTIVATIONS
 from fastrnn.ops._windows import Windows, explicit_pairs, per_axis, windows
@@ -20,8 +20,6 @@ from fastrnn.ops.activations import activation as apply_activation
 from fastrnn.ops.activations import activation_backward
 
 ALGORITHMS = ("auto", "direct", "im2col")
-_LARGEST = 2**30  # what the core counts in 32 bits
-_MOST_ELEMENTS = 2**44
 _SYMBOLS = {1: "L", 2: "H, W", 3: "D, H, W"}
 _KERNEL_SYMBOLS = {1: "K", 2: "KH, KW", 3: "KD, KH, KW"}
 
@@ -73,10 +71,10 @@ def kernel_and_input(op: str, rank: int, x: object, kernel: object) -> tuple[Arr
         )
     if 0 in array.shape[1:]:
         raise ValueError(f"{op}: x must have pixels and channels, got {array.shape}")
-    if max(array.shape) > _LARGEST or math.prod(array.shape[1:]) > _MOST_ELEMENTS:
-        raise ValueError(f"{op}: x must have at most {_LARGEST} entries an axis, got {array.shape}")
-    if math.prod(w.shape[:-2]) * max(w.shape[-2:]) > _LARGEST:
-        raise ValueError(f"{op}: kernel may have {_LARGEST} values a filter, got {w.shape}")
+    if max(array.shape) > LARGEST or math.prod(array.shape[1:]) > MOST_ELEMENTS:
+        raise ValueError(f"{op}: x must have at most {LARGEST} entries an axis, got {array.shape}")
+    if math.prod(w.shape[:-2]) * max(w.shape[-2:]) > LARGEST:
+        raise ValueError(f"{op}: kernel may have at most {LARGEST} values a filter, got {w.shape}")
     return array, _arrays.contiguous(w, dtype)
 
 

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from fastrnn.ops._arrays import LARGEST, MOST_ELEMENTS
+
 PerAxis: TypeAlias = "int | Sequence[int]"
 Padding: TypeAlias = "str | int | Sequence[int] | Sequence[Sequence[int]]"
 
-_LARGEST = 2**30
-_MOST_ELEMENTS = 2**44
 AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
@@ -55,8 +55,8 @@ def per_axis(op: str, name: str, value: object, rank: int, least: int = 1) -> tu
         raise ValueError(
             f"{op}: {name} must be an integer from {least} or {rank} of them, got {value!r}"
         )
-    if max(values) > _LARGEST:
-        raise ValueError(f"{op}: {name} must be at most {_LARGEST}, got {value!r}")
+    if max(values) > LARGEST:
+        raise ValueError(f"{op}: {name} must be at most {LARGEST}, got {value!r}")
     return tuple(int(v) for v in values)
 
 
@@ -92,7 +92,7 @@ def explicit_pairs(op: str, padding: object, rank: int) -> list[tuple[int, int]]
     entries = list(padding) if isinstance(padding, (tuple, list, np.ndarray)) else [padding] * rank
     pairs = [tuple(e) if isinstance(e, (tuple, list, np.ndarray)) else (e, e) for e in entries]
     fits = len(pairs) == rank and all(
-        len(p) == 2 and all(_is_integer(n) and 0 <= n <= _LARGEST for n in p) for p in pairs
+        len(p) == 2 and all(_is_integer(n) and 0 <= n <= LARGEST for n in p) for p in pairs
     )
     if not fits:
         raise ValueError(
@@ -138,7 +138,7 @@ def windows(
 def check_extent(op: str, sizes: Sequence[int], channels: int) -> None:
     """Refuse padded images that the core can't count: rows in 31 bits, elements in 44."""
     rows = math.prod(sizes[:-1]) * 128  # as many small images are copied together
-    if max(sizes) > _LARGEST or rows > _LARGEST or math.prod(sizes) * channels > _MOST_ELEMENTS:
+    if max(sizes) > LARGEST or rows > LARGEST or math.prod(sizes) * channels > MOST_ELEMENTS:
         raise ValueError(f"{op}: padding makes images of {tuple(sizes)} pixels, too many")
 
 

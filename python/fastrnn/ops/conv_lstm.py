@@ -350,7 +350,7 @@ def _recurrent_kernel(op: str, value: object, dtype: np.dtype[Any], filters: int
             f"{op}: recurrent_kernel must be (RH, RW, F, 4F) = (RH, RW, {filters}, {4 * filters}), "
             f"got {array.shape}"
         )
-    if array.size > 2**30:
+    if array.size > _arrays.LARGEST:
         raise ValueError(f"{op}: recurrent_kernel {array.shape} is too large")
     return _arrays.contiguous(array, dtype)
 

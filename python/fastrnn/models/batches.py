@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ class ArrayBatches:
 
     Parameters
     ----------
-    arrays : sequence of ndarray or None
-        All with as many rows; None stays None in every batch.
+    arrays : sequence of ndarray, None, or tuple of these
+        All with as many rows; None stays None in every batch, a tuple a tuple.
     dtypes : sequence of dtype or None
         What each is converted to, batch by batch; None leaves an array as it is.
     batch_size : int
@@ -34,24 +35,38 @@ class ArrayBatches:
 
     def __init__(
         self,
-        arrays: list[Array | None],
-        dtypes: list[Any],
+        arrays: Sequence[Any],
+        dtypes: Sequence[Any],
         batch_size: int,
         shuffle: np.random.Generator | None = None,
     ) -> None:
+        flat: list[Array | None] = []
+        self.dtypes: list[Any] = []
+        self._sizes = [len(part) if isinstance(part, tuple) else None for part in arrays]
+        for part, dtype in zip(arrays, dtypes, strict=True):
+            members = part if isinstance(part, tuple) else (part,)
+            flat += members
+            self.dtypes += [dtype] * len(members)
         self.arrays = [
             None if array is None else _contiguous(array, dtype)
-            for array, dtype in zip(arrays, dtypes, strict=True)
+            for array, dtype in zip(flat, self.dtypes, strict=True)
         ]
-        self.dtypes = dtypes
-        self.rows = next(len(array) for array in arrays if array is not None)
+        self.rows = next(len(array) for array in flat if array is not None)
         self.batch_size = batch_size
         self.steps = -(-self.rows // batch_size)
         self._shuffle = shuffle
         self._buffers: list[Array | None] | None = None
 
     def __iter__(self) -> Iterator[list[Any]]:
-        return self._in_order() if self._shuffle is None else self._shuffled(self._shuffle)
+        batches = self._in_order() if self._shuffle is None else self._shuffled(self._shuffle)
+        return batches if not any(self._sizes) else map(self._grouped, batches)
+
+    def _grouped(self, batch: list[Any]) -> list[Any]:
+        """A batch with its tuples."""
+        members = iter(batch)
+        return [
+            next(members) if size is None else tuple(islice(members, size)) for size in self._sizes
+        ]
 
     def _in_order(self) -> Iterator[list[Any]]:
         for start in range(0, self.rows, self.batch_size):
@@ -120,11 +135,16 @@ def numeric_array(owner: str, argument: str, value: Any) -> Array:
     return array
 
 
+def rows_of(arrays: Any) -> int:
+    """Number of rows of an array, or of each in a tuple."""
+    return len(arrays[0] if isinstance(arrays, tuple) else arrays)
+
+
 def split_off_validation(
-    owner: str, arrays: list[Array | None], share: float
-) -> tuple[list[Array | None], list[Array | None]]:
+    owner: str, arrays: list[Any], share: float
+) -> tuple[list[Any], list[Any]]:
     """The first rows for training, the last `share` of them for validation."""
-    rows = next(len(array) for array in arrays if array is not None)
+    rows = rows_of(arrays[0])
     if not 0 < share < 1:
         raise ValueError(f"{owner}: validation_split must be between 0 and 1, got {share}")
     cut = int(np.floor(rows * (1 - share)))
@@ -133,9 +153,15 @@ def split_off_validation(
             f"{owner}: validation_split={share} of {rows} samples leaves one part empty"
         )
     return (
-        [None if array is None else array[:cut] for array in arrays],
-        [None if array is None else array[cut:] for array in arrays],
+        [_rows(part, slice(None, cut)) for part in arrays],
+        [_rows(part, slice(cut, None)) for part in arrays],
     )
+
+
+def _rows(part: Any, rows: slice) -> Any:
+    if isinstance(part, tuple):
+        return tuple(_rows(array, rows) for array in part)
+    return None if part is None else part[rows]
 
 
 def class_weights_of(owner: str, labels: Array, class_weight: dict[int, float]) -> Array:

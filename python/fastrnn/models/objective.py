@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn import losses, metrics
+from fastrnn import losses, metrics, ops
 from fastrnn.metrics import Mean, Metric
+from fastrnn.models.batches import numeric_array
 
 Array = NDArray[Any]
 
 
 class Objective:
-    """A loss and metrics, and their running values.
+    """A loss and metrics of one output, and their running values.
 
     Parameters
     ----------
@@ -23,6 +24,8 @@ class Objective:
         ``"crossentropy"`` is resolved by shapes, as ``"accuracy"`` is.
     metric_list, weighted_metrics : sequence, optional
         Of the second, samples count by their weights.
+    factor : float
+        Weight of the loss.
     """
 
     def __init__(
@@ -30,11 +33,13 @@ class Objective:
         loss: Any,
         metric_list: Sequence[Any] | None = None,
         weighted_metrics: Sequence[Any] | None = None,
+        factor: float = 1.0,
     ) -> None:
         self._by_shape = loss in ("crossentropy", "ce") if isinstance(loss, str) else False
         self.loss: losses.Loss | None = (
             None if loss is None or self._by_shape else losses.get(_only(loss))
         )
+        self.factor = factor
         self._wanted = [_known(m) for m in _flat(metric_list)]
         self._wanted_weighted = [_known(m) for m in _flat(weighted_metrics)]
         self.metrics: list[Metric] = []
@@ -42,9 +47,39 @@ class Objective:
         self.tracker = Mean("loss")
         self._resolved = False
 
-    def prepare(self, y: Any, output_shape: Any, dtype: Any) -> Array:
+    def prepare(
+        self, owner: str, y: Any, output_shape: Any, dtype: Any, argument: str = "y"
+    ) -> Any:
         """Targets in the loss' form; resolves what depends on shapes at the first call."""
-        targets = np.asarray(y)
+        if isinstance(output_shape, list):
+            raise ValueError(
+                f"{owner}: a model with several outputs cannot be trained as Sequential; leave "
+                "return_state and merge_mode=None off in its last layer"
+            )
+        targets = numeric_array(owner, argument, y)
+        prediction = self._resolve(targets, output_shape, dtype)
+        if self.loss is None:
+            raise ValueError("compile the model with a loss to train or evaluate it")
+        return self.loss.prepare(targets, prediction)
+
+    def prepare_watched(
+        self, owner: str, y: Any, output_shape: Any, dtype: Any, argument: str
+    ) -> Array | None:
+        """Targets, if any, of an output that has no loss but may have metrics."""
+        if y is None:
+            return None
+        targets = numeric_array(owner, argument, y)
+        self._resolve(targets, output_shape, dtype)
+        return np.ascontiguousarray(targets, dtype)
+
+    def prepare_weights(
+        self, owner: str, sample_weight: Any, argument: str = "sample_weight"
+    ) -> Any:
+        """Sample weights as an array, or None."""
+        return None if sample_weight is None else numeric_array(owner, argument, sample_weight)
+
+    def _resolve(self, targets: Array, output_shape: Any, dtype: Any) -> Array:
+        """Settle loss and metrics by shapes; returns an empty prediction of the right rank."""
         sizes = [
             size if size is not None else targets.shape[axis] if axis < targets.ndim else 1
             for axis, size in enumerate(output_shape)
@@ -57,33 +92,80 @@ class Objective:
             self.metrics = [_make(m, kind) for m in self._wanted]
             self.weighted_metrics = [_make(m, kind) for m in self._wanted_weighted]
             self._resolved = True
-        if self.loss is None:
-            raise ValueError("compile the model with a loss to train or evaluate it")
-        return self.loss.prepare(targets, prediction)
+        return prediction
+
+    def fuses(self, activation: Any) -> bool:
+        """Whether the loss computes the output's activation together with itself."""
+        loss = self.loss
+        return (
+            loss is not None
+            and loss.fused_activation is not None
+            and (loss.fused_activation == activation)
+        )
+
+    def value_and_gradient(
+        self,
+        y: Any,
+        out: Any,
+        weight: Any = None,
+        mask: Any = None,
+        fused: Any = False,
+        differentiate: bool = True,
+    ) -> tuple[float, Any]:
+        """The loss of a batch, and its gradient for the output.
+
+        Parameters
+        ----------
+        y : from `prepare`
+        out : output, or what enters its activation where `fused`
+        weight, mask : of the samples
+        fused : from `fuses`
+        differentiate : bool
+            Without it, the gradient is of no use.
+        """
+        value, gradient = self.unweighted(y, out, weight, mask, fused, differentiate)
+        if self.factor != 1.0:
+            value *= self.factor
+            gradient *= self.factor
+        return value, gradient
+
+    def unweighted(
+        self, y: Array, out: Array, weight: Any, mask: Any, fused: bool, differentiate: bool
+    ) -> tuple[float, Array]:
+        """The same without the factor."""
+        loss = self.loss
+        assert loss is not None
+        if fused:
+            values, gradient = loss.value_and_gradient_from_logits(y, out)
+        else:
+            values, gradient = loss.value_and_gradient(y, out)
+        scaled = gradient if differentiate else None
+        return loss.reduce(values, scaled, weight, _both(mask, loss.valid(y))), gradient
 
     def record(
         self,
-        loss: float,
-        y_true: Array,
-        y_pred: Array,
-        sample_weight: Array | None,
-        mask: Array | None,
+        value: float,
+        y: Any,
+        out: Any,
+        weight: Any = None,
+        mask: Any = None,
+        fused: Any = False,
     ) -> None:
-        """Add a batch to the running values."""
+        """Add a batch to the running values; arguments as of `value_and_gradient`."""
         tracker = self.tracker
-        tracker.total += loss * len(y_true)
-        tracker.count += len(y_true)
+        tracker.total += value * len(y)
+        tracker.count += len(y)
+        if not (self.metrics or self.weighted_metrics):
+            return
+        if fused:
+            assert self.loss is not None
+            out = ops.activation(out, self.loss.fused_activation)
         for metric in self.metrics:
-            metric.update_state(y_true, y_pred, mask)
+            metric.update_state(y, out, mask)
         if self.weighted_metrics:
-            weight = _product(sample_weight, mask)
+            weight = _product(weight, mask)
             for metric in self.weighted_metrics:
-                metric.update_state(y_true, y_pred, weight)
-
-    @property
-    def watches(self) -> bool:
-        """Whether there are metrics, which need predictions."""
-        return bool(self.metrics or self.weighted_metrics)
+                metric.update_state(y, out, weight)
 
     def reset(self) -> None:
         """Start the running values afresh."""
@@ -94,13 +176,17 @@ class Objective:
     def results(self) -> dict[str, float]:
         """Running values: the loss, then the metrics in the order of `compile`."""
         values = {"loss": self.tracker.result()}
+        self.add_metrics(values)
+        return values
+
+    def add_metrics(self, values: dict[str, float], prefix: str = "") -> None:
+        """Put the metrics' running values under their names."""
         for metric in (*self.metrics, *self.weighted_metrics):
-            name, number = metric.name, 0
+            name, number = f"{prefix}{metric.name}", 0
             while name in values:
                 number += 1
-                name = f"{metric.name}_{number}"
+                name = f"{prefix}{metric.name}_{number}"
             values[name] = float(metric.result())
-        return values
 
 
 def _kind(targets: Array, prediction: Array) -> str:
@@ -150,6 +236,12 @@ def _make(identifier: Any, kind: str) -> Metric:
         return metric
     made: Metric = identifier
     return made
+
+
+def _both(mask: Array | None, valid: Array | None) -> Array | None:
+    if mask is None or valid is None:
+        return valid if mask is None else mask
+    return np.asarray(mask & valid)
 
 
 def _product(weights: Array | None, mask: Array | None) -> Array | None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn import ops, optimizers
+from fastrnn import optimizers
 from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.variable import Variable
-from fastrnn.models.batches import class_weights_of, numeric_array
+from fastrnn.models.batches import class_weights_of, numeric_array, rows_of
+from fastrnn.models.joint_objective import JointObjective, for_each
 from fastrnn.models.objective import Objective
 from fastrnn.models.parameters import FlatParameters
 
@@ -52,6 +53,16 @@ class Trainable(Layer):
     def final_activation(self) -> Any:
         """The activation that a loss may take over from the last layer."""
         return None
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, where the model gives them names."""
+        return []
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, where the model gives them names."""
+        return []
 
     @property
     def output_shape(self) -> Any:
@@ -98,8 +109,12 @@ class Trainable(Layer):
         >>> model.compile("adam", "mse", metrics=["mae"])
         """
         self.optimizer = optimizers.get(optimizer)
-        self.objective = Objective(loss, metrics, weighted_metrics)
-        self.loss_factor = _single_weight(self.name, loss_weights)
+        names = self.output_names
+        self.objective = (
+            JointObjective(self.name, names, loss, loss_weights, metrics, weighted_metrics)
+            if len(names) > 1
+            else Objective(loss, metrics, weighted_metrics, _single_weight(self.name, loss_weights))
+        )
         self.loss = loss
         self._compile_arguments = {
             "optimizer": optimizer,
@@ -146,57 +161,35 @@ class Trainable(Layer):
 
     # One step --------------------------------------------------------------------------
 
-    def _train_step(self, x: Any, y: Array, weight: Array | None) -> None:
+    def _train_step(self, x: Any, y: Any, weight: Any) -> None:
         """One update of the weights. `y` is from `Objective.prepare`."""
         objective, optimizer = self.objective, self.optimizer
         assert objective is not None
-        assert objective.loss is not None
         assert optimizer is not None
-        loss = objective.loss
-        activation = self._fused_activation(loss)
-        fused = activation is not None
+        fused = objective.fuses(self.final_activation)
         out, mask = self.propagate(x, True, None, fused)
-        if fused:
-            values, gradient = loss.value_and_gradient_from_logits(y, out)
-        else:
-            values, gradient = loss.value_and_gradient(y, out)
-        value = loss.reduce(values, gradient, weight, _both(mask, loss.valid(y)))
-        if self.loss_factor != 1.0:
-            value *= self.loss_factor
-            gradient *= self.loss_factor
+        value, gradient = objective.value_and_gradient(y, out, weight, mask, fused)
         if self._parameters is not None and self._parameters.variables:
             self.propagate_back(gradient, fused)
             optimizer.step()
-        if fused and objective.watches:
-            out = ops.activation(out, activation)
-        objective.record(value, y, out, weight, mask)
+        objective.record(value, y, out, weight, mask, fused)
 
-    def _test_step(self, x: Any, y: Array, weight: Array | None) -> None:
+    def _test_step(self, x: Any, y: Any, weight: Any) -> None:
         """Add a batch to the running loss and metrics."""
         objective = self.objective
         assert objective is not None
-        assert objective.loss is not None
-        loss = objective.loss
-        activation = self._fused_activation(loss)
-        out, mask = self.propagate(x, False, None, activation is not None)
-        if activation is not None:
-            values, _ = loss.value_and_gradient_from_logits(y, out)
-            if objective.watches:
-                out = ops.activation(out, activation)
-        else:
-            values, _ = loss.value_and_gradient(y, out)
-        value = loss.reduce(values, None, weight, _both(mask, loss.valid(y)))
-        objective.record(value * self.loss_factor, y, out, weight, mask)
-
-    def _fused_activation(self, loss: Any) -> str | None:
-        """The final activation, where the loss computes it together with itself."""
-        wanted: str | None = loss.fused_activation
-        return wanted if wanted is not None and self.final_activation == wanted else None
+        fused = objective.fuses(self.final_activation)
+        out, mask = self.propagate(x, False, None, fused)
+        value, _ = objective.value_and_gradient(y, out, weight, mask, fused, differentiate=False)
+        objective.record(value, y, out, weight, mask, fused)
 
     # Data ------------------------------------------------------------------------------
 
     def _inputs(self, action: str, x: Any) -> Any:
-        """Inputs as an array of the model's input shape; builds the model at first sight."""
+        """Inputs as arrays of the model's input shapes; builds the model at first sight.
+
+        A tuple where the model has several inputs.
+        """
         if (
             isinstance(x, np.ndarray)
             and x.dtype == self.dtype
@@ -204,33 +197,43 @@ class Trainable(Layer):
             and x.shape[1:] == self.input_shape[1:]
         ):
             return x
-        array = numeric_array(f"{self.name}.{action}", "x", x)
+        owner = f"{self.name}.{action}"
+        names = self.input_names
+        if len(names) > 1:
+            parts = self._by_input(owner, x)
+            shapes = self.input_shape
+            return tuple(map(_checked_input, [owner] * len(names), parts, shapes, names))
+        if names:
+            x = _sole(x)
+        array = numeric_array(owner, "x", x)
         if not self.built:
             self.build((None, *array.shape[1:]))
-        shape = self.input_shape
-        if array.ndim == len(shape) - 1 and shape[-1] == 1:
-            array = array[..., None]
-        fits = array.ndim == len(shape) and all(
-            wanted is None or wanted == size
-            for wanted, size in zip(shape[1:], array.shape[1:], strict=True)
+        return _checked_input(owner, array, self.input_shape, self.layers[0].name)
+
+    def _by_input(self, owner: str, x: Any) -> tuple[Any, ...]:
+        """The entries of a list or dict in the order of the inputs."""
+        names = self.input_names
+        if isinstance(x, dict):
+            x = {name: x[name] for name in names if name in x}  # others may serve the caller
+        parts = for_each(owner, "x", x, names)
+        missing = [name for name, part in zip(names, parts, strict=True) if part is None]
+        if missing:
+            raise ValueError(f"{owner}: x has no {missing[0]!r}, needed are {', '.join(names)}")
+        return tuple(
+            numeric_array(owner, f"x[{name!r}]", part)
+            for name, part in zip(names, parts, strict=True)
         )
-        if not fits:
-            wanted = ", ".join("any" if size is None else str(size) for size in shape[1:])
-            hint = ""
-            if array.ndim == len(shape) - 1:
-                hint = "; a single sample x needs a batch axis: x[None]"
-            raise ValueError(
-                f"{self.layers[0].name}: inputs must be of shape (N, {wanted}), "
-                f"got {array.shape}{hint}"
-            )
-        return array
 
     def _training_arrays(
         self, action: str, x: Any, y: Any, sample_weight: Any, class_weight: Any
     ) -> list[Any]:
-        """Inputs, targets in the loss' form, and weights: all checked, with as many rows."""
+        """Inputs, targets in the loss' form, and weights: all checked, with as many rows.
+
+        Each is an array, or a tuple where the model has several inputs or outputs.
+        """
         owner = f"{self.name}.{action}"
-        if self.objective is None:
+        objective = self.objective
+        if objective is None:
             raise ValueError(f"{owner}: compile the model first, with a loss and an optimizer")
         if y is None:
             if isinstance(x, tuple) and len(x) in (2, 3):
@@ -239,26 +242,23 @@ class Trainable(Layer):
             else:
                 raise ValueError(f"{owner}: needs targets y beside the inputs x")
         inputs = self._inputs(action, x)
-        if isinstance(self.output_shape, list):
-            raise ValueError(
-                f"{owner}: a model with several outputs cannot be trained as Sequential; "
-                f"leave return_state and merge_mode=None off in {self.layers[-1].name}"
-            )
-        labels = numeric_array(owner, "y", y)
-        targets = self.objective.prepare(labels, self.output_shape, self.dtype)
-        weights = None
+        if len(self.output_names) == 1:
+            y, sample_weight = _sole(y), _sole(sample_weight)
+        targets = objective.prepare(owner, y, self.output_shape, self.dtype)
         if class_weight is not None:
             if sample_weight is not None:
                 raise ValueError(f"{owner}: give class_weight or sample_weight, not both")
-            weights = class_weights_of(owner, labels, class_weight)
-        elif sample_weight is not None:
-            weights = numeric_array(owner, "sample_weight", sample_weight)
-        for name, array in (("y", targets), ("sample_weight", weights)):
-            if array is not None and len(array) != len(inputs):
-                raise ValueError(
-                    f"{owner}: x has {len(inputs)} samples, but {name} has {len(array)}"
-                )
-        if not len(inputs):
+            if isinstance(targets, tuple):
+                raise ValueError(f"{owner}: with several outputs, use sample_weight")
+            weights = class_weights_of(owner, numeric_array(owner, "y", y), class_weight)
+        else:
+            weights = objective.prepare_weights(owner, sample_weight)
+        rows = rows_of(inputs)
+        for name, part in (("x", inputs), ("y", targets), ("sample_weight", weights)):
+            for array in part if isinstance(part, tuple) else (part,):
+                if array is not None and len(array) != rows:
+                    raise ValueError(f"{owner}: x has {rows} samples, but {name} has {len(array)}")
+        if not rows:
             raise ValueError(f"{owner}: x has no samples")
         if action in ("fit", "train_on_batch"):
             self._collect_parameters()
@@ -273,10 +273,30 @@ class Trainable(Layer):
         return self._training_arrays("evaluate", x, y, rest[0] if rest else None, None)
 
 
-def _both(mask: Array | None, valid: Array | None) -> Array | None:
-    if mask is None or valid is None:
-        return valid if mask is None else mask
-    return np.asarray(mask & valid)
+def _checked_input(owner: str, array: Array, shape: Any, name: str) -> Array:
+    """An array that fits an input's shape; a last axis of size 1 may be left out."""
+    if array.ndim == len(shape) - 1 and shape[-1] == 1:
+        array = array[..., None]
+    fits = array.ndim == len(shape) and all(
+        wanted is None or wanted == size
+        for wanted, size in zip(shape[1:], array.shape[1:], strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if size is None else str(size) for size in shape[1:])
+        hint = ""
+        if array.ndim == len(shape) - 1:
+            hint = "; a single sample x needs a batch axis: x[None]"
+        raise ValueError(f"{name}: inputs must be of shape (N, {wanted}), got {array.shape}{hint}")
+    return array
+
+
+def _sole(value: Any) -> Any:
+    """The value for a model's one named input or output, also from a dict or list of one."""
+    if isinstance(value, dict) and len(value) == 1:
+        return next(iter(value.values()))
+    if isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], np.ndarray):
+        return value[0]
+    return value
 
 
 def _single_weight(owner: str, loss_weights: Any) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn.callbacks import Callback, CallbackList, History
-from fastrnn.models.batches import ArrayBatches, split_off_validation
+from fastrnn.models.batches import ArrayBatches, rows_of, split_off_validation
 from fastrnn.models.trainable import Trainable
 from fastrnn.utils.random import generator
 
@@ -42,7 +42,9 @@ class Training(Trainable):
         Parameters
         ----------
         x : array_like, shape (N, ...)
+            Where the model has several inputs, a list of them, or a dict by name.
         y : array_like, shape (N, ...)
+            Where the model has several outputs, a list or dict; so with `sample_weight`.
         batch_size : int
             32 when not given.
         epochs : int
@@ -218,8 +220,8 @@ class Training(Trainable):
         array = self._inputs("predict", x)
         verbose = 1 if verbose == "auto" else int(verbose)
         size = batch_size or _DEFAULT_BATCH
-        if not verbose and not callbacks and len(array) <= size:
-            return _own(self.propagate(np.ascontiguousarray(array, self.dtype), False)[0], array)
+        if not verbose and not callbacks and rows_of(array) <= size:
+            return self._outputs(array)
         batches = ArrayBatches([array], [self.dtype], size)
         total = min(steps or batches.steps, batches.steps)
         hooks = _hooks(callbacks, self, verbose=verbose, epochs=1, steps=total)
@@ -230,13 +232,13 @@ class Training(Trainable):
             if step >= total:
                 break
             hooks.batch_begin("predict", step)
-            out = _own(self.propagate(part, False)[0], array)
+            out = _own(self.propagate(part, False)[0], part)
             several = isinstance(out, (list, tuple))
             collected.append(list(out) if several else [out])
             hooks.batch_end("predict", step, lambda: {"outputs": out})  # noqa: B023
         hooks.on_predict_end()
         joined = [np.concatenate(parts) for parts in zip(*collected, strict=True)]
-        return joined if several else joined[0]
+        return self._as_given(joined if several else joined[0])
 
     # Single batches --------------------------------------------------------------------
 
@@ -282,15 +284,20 @@ class Training(Trainable):
         ----------
         x : array_like, shape (N, ...)
         """
-        array = self._inputs("predict_on_batch", x)
-        return _own(self.propagate(np.ascontiguousarray(array, self.dtype), False)[0], array)
+        return self._outputs(self._inputs("predict_on_batch", x))
+
+    def _outputs(self, array: Any) -> Any:
+        """Outputs for one batch of checked inputs."""
+        x = _contiguous(array, self.dtype)
+        return self._as_given(_own(self.propagate(x, False)[0], array))
+
+    def _as_given(self, out: Any) -> Any:
+        """Outputs in the form in which the model was made: an array, a list or a dict."""
+        return out
 
     def _one_batch(self, arrays: list[Any]) -> list[Any]:
         types = self._batch_types(arrays)
-        return [
-            None if array is None else np.ascontiguousarray(array, dtype or array.dtype)
-            for array, dtype in zip(arrays, types, strict=True)
-        ]
+        return [_contiguous(part, dtype) for part, dtype in zip(arrays, types, strict=True)]
 
     def _returned(self, return_dict: bool) -> Any:
         assert self.objective is not None
@@ -303,7 +310,8 @@ class Training(Trainable):
     # Batches ---------------------------------------------------------------------------
 
     def _batch_types(self, arrays: list[Any]) -> list[Any]:
-        return [self.dtype, arrays[1].dtype, None if arrays[2] is None else self.dtype]
+        # Targets have types of their own from Objective.prepare.
+        return [self.dtype, None, self.dtype]
 
     def _batches(
         self, arrays: list[Any], batch_size: int | None, rng: np.random.Generator | None = None
@@ -343,8 +351,19 @@ def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
     return epoch + 1 in frequency
 
 
+def _contiguous(part: Any, dtype: Any) -> Any:
+    """An array, or a tuple of them, as the layers take it; None stays None."""
+    if part is None:
+        return None
+    if isinstance(part, tuple):
+        return tuple(_contiguous(array, dtype) for array in part)
+    return np.ascontiguousarray(part, dtype or part.dtype)
+
+
 def _own(out: Any, x: Any) -> Any:
     """An output that is no view of the caller's input."""
     if isinstance(out, (list, tuple)):
         return [_own(part, x) for part in out]
+    if isinstance(x, tuple):
+        return out.copy() if any(np.may_share_memory(out, part) for part in x) else out
     return out.copy() if np.may_share_memory(out, x) else out

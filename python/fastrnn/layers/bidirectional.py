@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from fastrnn.layers.layer import Array, Layer
-from fastrnn.layers.recurrent import Recurrent, over_steps
+from fastrnn.layers.recurrent_base import (
+    RecurrentBase,
+    over_steps,
+    sequence_mask,
+    split_shapes,
+    split_states,
+    with_states,
+)
 from fastrnn.utils.naming import unknown
 
 _MERGE_MODES = ("concat", "sum", "mul", "ave")
@@ -19,7 +26,7 @@ class Bidirectional(Layer):
 
     Parameters
     ----------
-    layer : LSTM, GRU or SimpleRNN
+    layer : LSTM, GRU, SimpleRNN, RNN or ConvLSTM2D
     merge_mode : {"concat", "sum", "mul", "ave", None}
         How the outputs become one; None leaves them a list of two.
     backward_layer : recurrent layer, optional
@@ -33,7 +40,8 @@ class Bidirectional(Layer):
 
     Notes
     -----
-    Of sequences, masked steps are zeros.
+    Of sequences, masked steps are zeros. Initial states, as ``initial_state`` of a call or in an
+    input ``[x, *states]``, are those of the forward layer, then those of the backward layer.
 
     Examples
     --------
@@ -48,10 +56,10 @@ class Bidirectional(Layer):
 
     def __init__(
         self,
-        layer: Recurrent | dict[str, Any],
+        layer: RecurrentBase | dict[str, Any],
         merge_mode: str | None = "concat",
         weights: Any = None,
-        backward_layer: Recurrent | dict[str, Any] | None = None,
+        backward_layer: RecurrentBase | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         layer = _recurrent(layer)
@@ -85,10 +93,11 @@ class Bidirectional(Layer):
         for option in ("stateful", "return_sequences", "return_state"):
             if getattr(one, option) != getattr(other, option):
                 raise ValueError(f"{self.name}: the two layers must have the same {option}")
-        if self.merge_mode in ("sum", "mul", "ave") and one.units != other.units:
+        units = [getattr(layer, "units", None) for layer in (one, other)]
+        if self.merge_mode in ("sum", "mul", "ave") and units[0] != units[1]:
             raise ValueError(
                 f"{self.name}: merge_mode={self.merge_mode!r} needs as many units in both "
-                f"layers, got {one.units} and {other.units}"
+                f"layers, got {units[0]} and {units[1]}"
             )
 
     @property
@@ -117,6 +126,24 @@ class Bidirectional(Layer):
         yield "forward_layer", self.forward_layer
         yield "backward_layer", self.backward_layer
 
+    def __call__(  # type: ignore[override]
+        self, x: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Build if need be, and run the forward pass; arguments as for a recurrent layer."""
+        return super().__call__(with_states(x, initial_state), training=training, mask=mask)
+
+    def _as_input(self, x: Any) -> Any:
+        return self.forward_layer._as_input(x)
+
+    def ensure_built(self, input_shape: Any) -> None:
+        sequence, states = split_shapes(input_shape)
+        super().ensure_built(sequence)
+        if states:
+            one, other = self.forward_layer, self.backward_layer
+            half = len(one.state_shapes(sequence))
+            one.check_states(sequence, states[:half])
+            other.check_states(sequence, states[half:])
+
     def build(self, input_shape: Any) -> None:
         self.forward_layer.ensure_built(input_shape)
         self.backward_layer.ensure_built(input_shape)
@@ -124,16 +151,19 @@ class Bidirectional(Layer):
             self.built = True
             self.set_weights(self._initial_weights)
 
-    def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
+    def forward(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         one, other = self.forward_layer, self.backward_layer
-        y, states = one.run(x, training, mask, one.go_backwards)
-        y_other, states_other = other.run(x, training, mask, other.go_backwards)
+        x, initial = split_states(x)
+        mask = sequence_mask(mask)
+        half = len(one.state_shapes(x.shape)) if initial else 0
+        y, states = one.run(x, training, mask, one.go_backwards, initial[:half])
+        y_other, states_other = other.run(x, training, mask, other.go_backwards, initial[half:])
         zeroed = mask if self.return_sequences else None
         if zeroed is not None:
             y[~zeroed] = 0
             y_other[~zeroed] = 0
         if training:
-            self.saved = y, y_other, zeroed
+            self.saved = y, y_other, zeroed, len(states), bool(initial)
         merged = self._merge(y, y_other)
         if not self.return_state:
             return merged
@@ -152,9 +182,8 @@ class Bidirectional(Layer):
         return [y, y_other]
 
     def backward(self, dy: Any) -> Any:
-        y, y_other, mask = self.saved
+        y, y_other, mask, count, from_states = self.saved
         dstates: tuple[Any, ...] = ()
-        count = self.forward_layer.states
         if self.return_state:
             outputs = 2 if self.merge_mode is None else 1
             dstates = tuple(dy[outputs:])
@@ -162,7 +191,7 @@ class Bidirectional(Layer):
         if dy is None:
             dy = [None, None]
         elif self.merge_mode == "concat":
-            units = self.forward_layer.units
+            units = y.shape[-1]
             dy = np.ascontiguousarray(dy[..., :units]), np.ascontiguousarray(dy[..., units:])
         elif self.merge_mode == "sum":
             dy = dy, dy
@@ -175,14 +204,14 @@ class Bidirectional(Layer):
             dy = [None if part is None else part * over_steps(mask, part) for part in dy]
         one, other = self.forward_layer, self.backward_layer
         one.need_dx = other.need_dx = self.need_dx
-        dx = one.run_backward(dy[0], dstates[:count])
-        dx_other = other.run_backward(dy[1], dstates[count:])
-        if dx is None:
-            return None
-        dx += dx_other
-        return dx
+        dx, dinitial = one.run_back(dy[0], dstates[:count])
+        dx_other, dinitial_other = other.run_back(dy[1], dstates[count:])
+        if dx is not None:
+            dx += dx_other
+        return [dx, *dinitial, *dinitial_other] if from_states else dx
 
     def compute_output_shape(self, input_shape: Any) -> Any:
+        input_shape, _ = split_shapes(input_shape)
         shape = self.forward_layer.compute_output_shape(input_shape)
         other = self.backward_layer.compute_output_shape(input_shape)
         states: list[Any] = []
@@ -196,8 +225,15 @@ class Bidirectional(Layer):
             shape = (*shape[:-1], shape[-1] + other[-1])
         return [shape, *states] if states else shape
 
-    def compute_mask(self, x: Any, mask: Array | None) -> Array | None:
-        return mask if self.return_sequences else None
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        output = sequence_mask(mask) if self.return_sequences else None
+        count = 2 if self.merge_mode is None else 1
+        if self.return_state:
+            x, _ = split_states(x)
+            layers = (self.forward_layer, self.backward_layer)
+            states = [None for layer in layers for _ in layer.state_shapes(x.shape)]
+            return [*[output] * count, *states]
+        return output if count == 1 else [output] * count
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config() | {
@@ -209,15 +245,16 @@ class Bidirectional(Layer):
         return config
 
 
-def _recurrent(layer: Any) -> Recurrent:
+def _recurrent(layer: Any) -> RecurrentBase:
     """The recurrent layer itself, or the one that a Keras description stands for."""
     if isinstance(layer, dict):
         from fastrnn.layers import deserialize
 
         layer = deserialize(layer)
-    if not isinstance(layer, Recurrent):
+    if not isinstance(layer, RecurrentBase):
         raise TypeError(
-            f"Bidirectional: layer must be an LSTM, GRU or SimpleRNN, got {type(layer).__name__}"
+            f"Bidirectional: layer must be an LSTM, GRU, SimpleRNN, RNN or ConvLSTM2D, "
+            f"got {type(layer).__name__}"
         )
     return layer
 
@@ -233,11 +270,11 @@ _OBJECTS = (
 )
 
 
-def _renamed(layer: Recurrent, name: str, **changes: Any) -> Recurrent:
+def _renamed(layer: RecurrentBase, name: str, **changes: Any) -> RecurrentBase:
     """A layer of the same configuration under another name."""
     objects = {key: getattr(layer, key) for key in _OBJECTS if hasattr(layer, key)}
     copy = type(layer).from_config(layer.get_config() | objects | {"name": name} | changes)
-    assert isinstance(copy, Recurrent)
+    assert isinstance(copy, RecurrentBase)
     return copy
 
 

@@ -168,9 +168,6 @@ class ConvLSTM2D(LSTM):
     def _flat_frames(self, x: Array) -> Array:
         return x
 
-    def state_shape(self, x: Array) -> tuple[int, ...]:
-        return (len(x), *(int(n or 0) for n in self._output_sizes(x.shape)), self.filters)
-
     def _dropout_masks(self, x: Array) -> dict[str, Array]:
         shape = (len(x), *x.shape[2:])
         return {"dropout_mask": kept(self._rng, shape, self.dropout, x.dtype)}
@@ -192,11 +189,8 @@ class ConvLSTM2D(LSTM):
             self.padding,
         )
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        batch, steps = input_shape[:2]
-        image = (*self._output_sizes(input_shape), self.filters)
-        output = (batch, steps, *image) if self.return_sequences else (batch, *image)
-        return [output, *[(batch, *image)] * self.states] if self.return_state else output
+    def state_shapes(self, input_shape: Any) -> list[tuple[int | None, ...]]:
+        return [(input_shape[0], *self._output_sizes(input_shape), self.filters)] * self.states
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

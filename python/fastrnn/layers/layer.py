@@ -246,9 +246,15 @@ class Layer:
 
     def __call__(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         """Build if need be, and run the forward pass on an array."""
-        array = np.ascontiguousarray(x, dtype=self.dtype)
-        self.ensure_built((None, *array.shape[1:]))
-        return self.forward(array, training, None if mask is None else np.asarray(mask, bool))
+        given = self._as_input(x)
+        several = isinstance(given, list)
+        shapes = [(None, *array.shape[1:]) for array in (given if several else [given])]
+        self.ensure_built(shapes if several else shapes[0])
+        return self.forward(given, training, None if mask is None else np.asarray(mask, bool))
+
+    def _as_input(self, x: Any) -> Any:
+        """What a caller gives, as an array, or a list of them, that `forward` takes."""
+        return np.ascontiguousarray(x, dtype=self.dtype)
 
     # Description -----------------------------------------------------------------------
 

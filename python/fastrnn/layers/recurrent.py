@@ -1,16 +1,15 @@
-"""What LSTM, GRU and SimpleRNN layers share: states, masks, directions, dropout."""
+"""What the layers LSTM, GRU and SimpleRNN share: their weights, and the kernels that run them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
-
-import numpy as np
 
 from fastrnn import activations, initializers, ops
 from fastrnn.layers.dropout import kept
-from fastrnn.layers.layer import Array, Layer, check_positive, check_rate, refuse_options
+from fastrnn.layers.layer import Array, check_positive, check_rate, refuse_options
+from fastrnn.layers.recurrent_base import RecurrentBase
 from fastrnn.layers.variable import Variable
 from fastrnn.utils.random import generator
 
@@ -23,12 +22,10 @@ _UNSUPPORTED = (
     "recurrent_constraint",
     "bias_constraint",
 )
-# Keras options that choose among implementations; here there is one.
-_IGNORED = ("unroll", "use_cudnn", "implementation", "bias", "weights")
 
 
-class Recurrent(Layer):
-    """Base of the recurrent layers.
+class Recurrent(RecurrentBase):
+    """Base of the recurrent layers with a kernel of their own.
 
     A subclass says which cell of `fastrnn.ops` it runs (`cell`, `gates`, `states`) and which
     options the cell takes (`cell_options`).
@@ -38,12 +35,9 @@ class Recurrent(Layer):
     kernel : Variable, shape (inputs, gates * units)
     recurrent_kernel : Variable, shape (units, gates * units)
     bias : Variable or None
-    state : list of ndarray or None
-        Where `stateful`, what the next batch starts from: one (N, units) array per state.
     """
 
-    supports_masking = True
-    needs_time = True
+    outputs_state = True
 
     cell: ClassVar[str]
     gates: ClassVar[int]
@@ -61,20 +55,9 @@ class Recurrent(Layer):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
         **kwargs: Any,
     ) -> None:
         refuse_options(type(self).__name__, kwargs, _UNSUPPORTED)
-        for ignored in _IGNORED:
-            kwargs.pop(ignored, None)
-        if kwargs.pop("time_major", False):
-            raise ValueError(
-                f"{type(self).__name__}: time_major=True is not supported; inputs are (N, T, I)"
-            )
-        self.zero_output_for_mask = bool(kwargs.pop("zero_output_for_mask", False))
         super().__init__(**kwargs)
         check_positive(self.name, units=units)
         check_rate(self.name, dropout=dropout, recurrent_dropout=recurrent_dropout)
@@ -87,11 +70,6 @@ class Recurrent(Layer):
         self.dropout = float(dropout)
         self.recurrent_dropout = float(recurrent_dropout)
         self.seed = seed
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.stateful = stateful
-        self.state: list[Array] | None = None
         self.bias: Variable | None = None
         self._rng = generator(seed)
         self._op_forward: Callable[..., Any] = getattr(ops, f"{self.cell}_forward")
@@ -135,97 +113,56 @@ class Recurrent(Layer):
 
     # Passes ----------------------------------------------------------------------------
 
-    def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
-        y, states = self.run(x, training, mask, self.go_backwards)
-        if self.return_sequences and self.go_backwards:
-            y = np.ascontiguousarray(y[:, ::-1])
-        return (y, *states) if self.return_state else y
-
-    def backward(self, dy: Any) -> Any:
-        dstates: Any = ()
-        if self.return_state:
-            dy, *dstates = dy
-        if dy is not None and self.return_sequences and self.go_backwards:
-            dy = np.ascontiguousarray(dy[:, ::-1])
-        return self.run_backward(dy, dstates)
-
-    def run(
-        self, x: Array, training: bool, mask: Array | None, reverse: bool
-    ) -> tuple[Array, tuple[Array, ...]]:
-        """Output, in the input's order of time, and final states.
-
-        The output is (N, T, units) with `return_sequences`, else (N, units).
-        """
+    def run_steps(
+        self, x: Array, initial: Sequence[Array], training: bool, mask: Array | None, reverse: bool
+    ) -> tuple[Array, tuple[Array, ...], Any]:
         shape = x.shape
         if x.ndim != 3:
             x = self._flat_frames(x)
-        initial: Any = self._initial_state(x) if self.stateful else ()
-        if training:
-            bias = self.bias
-            options = self.call_options()
-            if self.dropout or self.recurrent_dropout:
-                options = options | self._dropout_masks(x)
-            result = self._op_forward(
-                x,
-                self.kernel.value,
-                self.recurrent_kernel.value,
-                None if bias is None else bias.value,
-                *initial,
-                mask=mask,
-                reverse=reverse,
-                **options,
-            )
-        else:
-            result = self.infer(x, initial, mask, reverse)
-        y = result[0]
-        states = result[1 : 1 + self.states]
-        if self.stateful:
-            self.state = [state.copy() for state in states]
-        if training:
-            self.saved = result[-1], shape, mask, reverse
-        if self.return_sequences:
-            if mask is not None and self.zero_output_for_mask:
-                y[~mask] = 0
-            return y, states
-        if mask is not None and self.stateful:
-            # A row that is masked throughout: its output is 0, its state what it was.
-            return np.ascontiguousarray(y[:, 0 if reverse else -1]), states
-        return states[0], states
+        if not training:
+            y, *states = self.infer(x, initial, mask, reverse)
+            return y, tuple(states), None
+        bias = self.bias
+        options = self.call_options()
+        if self.dropout or self.recurrent_dropout:
+            options = options | self._dropout_masks(x)
+        y, *states, cache = self._op_forward(
+            x,
+            self.kernel.value,
+            self.recurrent_kernel.value,
+            None if bias is None else bias.value,
+            *initial,
+            mask=mask,
+            reverse=reverse,
+            **options,
+        )
+        return y, tuple(states), (cache, shape)
 
     def infer(self, x: Array, initial: Any, mask: Array | None, reverse: bool) -> Any:
         """The output of every step and the final states."""
-        return self._packed_weights().run(x, *initial, mask=mask, reverse=reverse)
+        return self.packed_weights().run(x, *initial, mask=mask, reverse=reverse)
 
-    def run_backward(self, dy: Array | None, dstates: Any = ()) -> Any:
-        """Gradients for the output and states of the last `run` in training."""
-        cache, shape, mask, reverse = self.saved
-        final: list[Any] = list(dstates) or [None] * self.states
-        if self.return_sequences:
-            if dy is not None and mask is not None and self.zero_output_for_mask:
-                dy = dy * over_steps(mask, dy)
-        elif dy is not None:
-            if mask is not None and self.stateful:
-                dlast = np.zeros((*shape[:2], *dy.shape[1:]), dy.dtype)
-                dlast[:, 0 if reverse else -1] = dy
-                dy = dlast
-            else:
-                final[0] = dy if final[0] is None else final[0] + dy
-                dy = None
+    def run_steps_back(
+        self, cache: Any, dy: Array | None, dstates: Sequence[Array | None]
+    ) -> tuple[Array | None, list[Array]]:
+        cache, shape = cache
         grads = self._op_backward(
-            cache, dy, *final, need_dx=self.need_dx, out=self._gradient_views()
+            cache, dy, *dstates, need_dx=self.need_dx, out=self._gradient_views()
         )
         for variable in self._variables:
             if variable.grad is None:
                 variable.grad = grads[variable.name]
         dx = grads.get("x")
-        return dx if dx is None or dx.shape == shape else dx.reshape(shape)
+        if dx is not None and dx.shape != shape:
+            dx = dx.reshape(shape)
+        return dx, [grads[name] for name in ("h0", "c0")[: self.states]]
 
     def _gradient_views(self) -> dict[str, Array] | None:
         if self.kernel.grad is None:
             return None
         return {v.name: v.grad for v in self._variables if v.grad is not None}
 
-    def _packed_weights(self) -> Any:
+    def packed_weights(self) -> Any:
         """The weights in the kernels' layout, made anew after every change."""
         version = self.kernel.storage.version
         if self._packed[0] != version:
@@ -263,52 +200,10 @@ class Recurrent(Layer):
             masks["recurrent_dropout_mask"] = kept(self._rng, shape, self.recurrent_dropout, dtype)
         return masks
 
-    # States ----------------------------------------------------------------------------
-
-    def state_shape(self, x: Array) -> tuple[int, ...]:
-        """Shape of each state for a batch."""
-        return (len(x), self.units)
-
-    def _initial_state(self, x: Array) -> list[Array]:
-        if self.state is None:
-            shape = self.state_shape(x)
-            self.state = [np.zeros(shape, self.dtype) for _ in range(self.states)]
-        elif len(self.state[0]) != len(x):
-            raise ValueError(
-                f"{self.name}: holds the state of {len(self.state[0])} sequences, got a batch of "
-                f"{len(x)}; call reset_states(), or give batches of one size"
-            )
-        return self.state
-
-    def reset_states(self, states: Any = None) -> None:
-        """Start the next batch from zeros, or from `states`.
-
-        Parameters
-        ----------
-        states : ndarray or sequence of ndarray, shape (N, units) each, optional
-        """
-        if not self.stateful:
-            raise ValueError(f"{self.name}: has no state to reset; make it with stateful=True")
-        if states is None:
-            self.state = None
-            return
-        given = [states] if isinstance(states, np.ndarray) else list(states)
-        if len(given) != self.states:
-            raise ValueError(f"{self.name}: has {self.states} states, got {len(given)}")
-        self.state = [np.array(state, dtype=self.dtype, order="C") for state in given]
-
-    reset_state = reset_states
-
     # Description -----------------------------------------------------------------------
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        state = (input_shape[0], self.units)
-        output = (input_shape[0], input_shape[1], self.units) if self.return_sequences else state
-        return [output, *[state] * self.states] if self.return_state else output
-
-    def compute_mask(self, x: Any, mask: Array | None) -> Array | None:
-        # Keras, too, leaves the mask in the input's order where go_backwards turns the output.
-        return mask if self.return_sequences else None
+    def state_shapes(self, input_shape: Any) -> list[tuple[int | None, ...]]:
+        return [(input_shape[0], self.units)] * self.states
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -321,13 +216,4 @@ class Recurrent(Layer):
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "seed": self.seed,
-            "return_sequences": self.return_sequences,
-            "return_state": self.return_state,
-            "go_backwards": self.go_backwards,
-            "stateful": self.stateful,
         }
-
-
-def over_steps(mask: Array, y: Array) -> Array:
-    """A mask (N, T) in a shape that goes with outputs (N, T, ...)."""
-    return mask.reshape(*mask.shape, *(1,) * (y.ndim - 2))

@@ -127,13 +127,10 @@ class Bidirectional(Layer):
         yield "backward_layer", self.backward_layer
 
     def __call__(  # type: ignore[override]
-        self, x: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+        self, x: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None
     ) -> Any:
         """Build if need be, and run the forward pass; arguments as for a recurrent layer."""
         return super().__call__(with_states(x, initial_state), training=training, mask=mask)
-
-    def _as_input(self, x: Any) -> Any:
-        return self.forward_layer._as_input(x)
 
     def ensure_built(self, input_shape: Any) -> None:
         sequence, states = split_shapes(input_shape)

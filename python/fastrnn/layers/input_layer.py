@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn.layers.layer import Array, Layer
+from fastrnn.layers.symbolic import Node, SymbolicTensor, connect
 
 
 class InputLayer(Layer):
@@ -54,6 +55,7 @@ class InputLayer(Layer):
         else:
             raise ValueError(f"{self.name}: shape or batch_shape must be given")
         self.built = True
+        connect(Node(self, (), {}), [self.batch_shape], name=self.name)
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         return x
@@ -77,8 +79,10 @@ def Input(
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
     **kwargs: Any,
-) -> InputLayer:
-    """The first entry of a `Sequential`: the shape of one sample.
+) -> SymbolicTensor:
+    """Where a model begins: a symbolic tensor for layers to be called on.
+
+    A `Sequential` takes it as its first entry.
 
     Parameters
     ----------
@@ -96,4 +100,7 @@ def Input(
     >>> model.output_shape
     (None, 50)
     """
-    return InputLayer(shape, batch_size, dtype, batch_shape, name, **kwargs)
+    tensor: SymbolicTensor = InputLayer(
+        shape, batch_size, dtype, batch_shape, name, **kwargs
+    ).output
+    return tensor

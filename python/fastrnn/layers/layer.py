@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn import initializers
+from fastrnn.layers import symbolic
 from fastrnn.layers.variable import Storage, Variable
 from fastrnn.utils.dtypes import float_dtype
-from fastrnn.utils.naming import numbered_name, unexpected_arguments
+from fastrnn.utils.naming import numbered_name, to_snake_case, unexpected_arguments
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = "tuple[int | None, ...]"
@@ -27,7 +28,11 @@ class Layer:
     A subclass makes its weights in `build` by `add_weight`, and defines `forward`, `backward`
     and, where the shape changes, `compute_output_shape`. A forward pass with
     ``training=True`` leaves in ``self.saved`` what the backward pass needs; nothing else of a
-    pass may stay on the layer, so that several threads may predict at once.
+    pass may stay on the layer, so that several threads may predict at once. A layer of several
+    inputs takes lists of arrays and of masks, and returns a list of gradients.
+
+    Layers that are attributes, or in lists or dicts that are, belong to the layer, with their
+    weights.
 
     Parameters
     ----------
@@ -100,6 +105,8 @@ class Layer:
         self._variables: list[Variable] = []
         self._storage = Storage()
         self._warned_of_mask = False
+        # Calls on symbolic tensors, in order.
+        self.inbound_nodes: list[symbolic.Node] = []
 
     # Weights ---------------------------------------------------------------------------
 
@@ -136,7 +143,13 @@ class Layer:
 
     def sublayers(self) -> Iterator[tuple[str, Layer]]:
         """Layers inside this one, under the names that their weights have in files."""
-        return iter(())
+        for name, value in self.__dict__.items():
+            if isinstance(value, Layer):
+                yield name, value
+            elif isinstance(value, (list, tuple, dict)):
+                held = value.values() if isinstance(value, dict) else value
+                for place, layer in by_class(entry for entry in held if isinstance(entry, Layer)):
+                    yield f"{name}/{place}", layer
 
     @property
     def trainable(self) -> bool:
@@ -244,17 +257,64 @@ class Layer:
             )
         return None
 
-    def __call__(self, x: Any, training: bool = False, mask: Any = None) -> Any:
-        """Build if need be, and run the forward pass on an array."""
-        given = self._as_input(x)
-        several = isinstance(given, list)
-        shapes = [(None, *array.shape[1:]) for array in (given if several else [given])]
-        self.ensure_built(shapes if several else shapes[0])
-        return self.forward(given, training, None if mask is None else np.asarray(mask, bool))
+    def __call__(
+        self, *args: Any, training: bool | None = None, mask: Any = None, **kwargs: Any
+    ) -> Any:
+        """Build if need be, and run the forward pass on arrays.
 
-    def _as_input(self, x: Any) -> Any:
-        """What a caller gives, as an array, or a list of them, that `forward` takes."""
-        return np.ascontiguousarray(x, dtype=self.dtype)
+        On symbolic tensors, note the call in their graph and return what it will output.
+
+        Parameters
+        ----------
+        *args :
+            The input, or a list of several.
+        training : bool, optional
+        mask : array_like of bool, optional
+        **kwargs :
+            More inputs (``initial_state``) and options of `forward`.
+        """
+        kwargs = {name: value for name, value in kwargs.items() if value is not None}
+        if self.needs_time and len(args) == 1 and symbolic.is_several(args[0]):
+            first, *states = args[0]
+            args = (first,)
+            kwargs |= {"initial_state": states} if states else {}
+        if symbolic.is_symbolic(args, kwargs):
+            given = {"training": training, "mask": mask}
+            kwargs |= {name: value for name, value in given.items() if value is not None}
+            return symbolic.call(self, args, kwargs)
+        inputs, several, masked = symbolic.split_call(args, kwargs)
+        symbolic.check_options(self, kwargs)
+        arrays = [np.ascontiguousarray(x, dtype=self.dtype) for x in inputs]
+        shapes: list[Any] = [(None, *array.shape[1:]) for array in arrays]
+        self.ensure_built(shapes if several else shapes[0])
+        if mask is not None:
+            masks = [m if m is None else np.asarray(m, bool) for m in (mask if masked else [mask])]
+            mask = masks if masked else masks[0]
+        return self.forward(arrays if several else arrays[0], bool(training), mask, **kwargs)
+
+    def arrange(self, outputs: Any) -> Any:
+        """Outputs in the form that callers get: an array, or a list or dict of them."""
+        return outputs
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input, or list of inputs, of the layer's first call in a graph."""
+        node = self._first_node("input")
+        return list(node.inputs) if node.several else node.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, or list of outputs, of the layer's first call in a graph."""
+        outputs = self._first_node("output").outputs
+        return list(outputs) if len(outputs) > 1 else outputs[0]
+
+    def _first_node(self, what: str) -> symbolic.Node:
+        if not self.inbound_nodes:
+            raise AttributeError(
+                f"{self.name}: has no symbolic {what}, since it has not been called on a symbolic "
+                "tensor; in a Sequential, take the model's own input first"
+            )
+        return self.inbound_nodes[0]
 
     # Description -----------------------------------------------------------------------
 
@@ -269,6 +329,16 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def by_class(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
+    """Layers under the names that Keras' files give them: their classes, numbered in order."""
+    seen: dict[str, int] = {}
+    for layer in layers:
+        name = to_snake_case(type(layer).__name__)
+        number = seen.get(name, 0)
+        seen[name] = number + 1
+        yield f"{name}_{number}" if number else name, layer
 
 
 def assign_all(owner: str, variables: Sequence[Variable], weights: Sequence[Any]) -> None:

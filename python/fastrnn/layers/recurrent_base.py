@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastrnn.layers.layer import Array, Layer
+from fastrnn.layers.symbolic import is_tensor
 
 # Keras options that choose among implementations; here there is one.
 _IGNORED = ("unroll", "use_cudnn", "implementation", "bias", "weights")
@@ -84,7 +85,7 @@ class RecurrentBase(Layer):
     # Passes ----------------------------------------------------------------------------
 
     def __call__(  # type: ignore[override]
-        self, x: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+        self, x: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None
     ) -> Any:
         """Build if need be, and run the forward pass on an array.
 
@@ -97,11 +98,6 @@ class RecurrentBase(Layer):
         training : bool
         """
         return super().__call__(with_states(x, initial_state), training=training, mask=mask)
-
-    def _as_input(self, x: Any) -> Any:
-        if not has_states(x):
-            return super()._as_input(x)
-        return [np.ascontiguousarray(part, dtype=self.dtype) for part in x]
 
     def ensure_built(self, input_shape: Any) -> None:
         sequence, states = split_shapes(input_shape)
@@ -256,7 +252,10 @@ def flat(states: Any) -> list[Any]:
 
 def with_states(x: Any, initial_state: Any) -> Any:
     """The list that stands for an input and the states to start from."""
-    return x if initial_state is None else [x, *flat(initial_state)]
+    given = x if initial_state is None else [x, *flat(initial_state)]
+    if not has_states(given):
+        return given
+    return [part if is_tensor(part) else np.asarray(part) for part in given]
 
 
 def has_states(x: Any) -> bool:

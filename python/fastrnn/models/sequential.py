@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastrnn.layers import Flatten, InputLayer, Layer, deserialize
-from fastrnn.layers.layer import Array
+from fastrnn.layers.layer import Array, by_class
+from fastrnn.layers.symbolic import SymbolicTensor
 from fastrnn.models.model import Model
-from fastrnn.utils.naming import to_snake_case
 
 _FRAME_AXES = 5  # (N, T, H, W, C)
 
@@ -74,6 +74,8 @@ class Sequential(Model):
         ValueError
             If it does not fit the layer before it, or its name is taken.
         """
+        if isinstance(layer, SymbolicTensor):
+            layer = layer.node.layer
         if not isinstance(layer, Layer):
             hint = "; make an instance of it" if isinstance(layer, type) else ""
             raise TypeError(f"{self.name}: add() takes layers, got {layer!r}{hint}")
@@ -203,13 +205,8 @@ class Sequential(Model):
         return input_shape
 
     def sublayers(self) -> Iterator[tuple[str, Layer]]:
-        # Keras names a layer's weights in files after its class, numbered within the model.
-        seen: dict[str, int] = {}
-        for layer in self._layers:
-            name = to_snake_case(type(layer).__name__)
-            number = seen.get(name, 0)
-            seen[name] = number + 1
-            yield f"layers/{name}_{number}" if number else f"layers/{name}", layer
+        for place, layer in by_class(self._layers):
+            yield f"layers/{place}", layer
 
     # Passes ----------------------------------------------------------------------------
 

@@ -238,7 +238,7 @@ class Training(Trainable):
             hooks.batch_end("predict", step, lambda: {"outputs": out})  # noqa: B023
         hooks.on_predict_end()
         joined = [np.concatenate(parts) for parts in zip(*collected, strict=True)]
-        return self._as_given(joined if several else joined[0])
+        return self.arrange(joined if several else joined[0])
 
     # Single batches --------------------------------------------------------------------
 
@@ -289,11 +289,7 @@ class Training(Trainable):
     def _outputs(self, array: Any) -> Any:
         """Outputs for one batch of checked inputs."""
         x = _contiguous(array, self.dtype)
-        return self._as_given(_own(self.propagate(x, False)[0], array))
-
-    def _as_given(self, out: Any) -> Any:
-        """Outputs in the form in which the model was made: an array, a list or a dict."""
-        return out
+        return self.arrange(_own(self.propagate(x, False)[0], array))
 
     def _one_batch(self, arrays: list[Any]) -> list[Any]:
         types = self._batch_types(arrays)

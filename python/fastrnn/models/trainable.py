@@ -185,6 +185,13 @@ class Trainable(Layer):
 
     # Data ------------------------------------------------------------------------------
 
+    def _compiled_objective(self, action: str) -> Objective:
+        if self.objective is None:
+            raise ValueError(
+                f"{self.name}.{action}: compile the model first, with a loss and an optimizer"
+            )
+        return self.objective
+
     def _inputs(self, action: str, x: Any) -> Any:
         """Inputs as arrays of the model's input shapes; builds the model at first sight.
 
@@ -232,9 +239,7 @@ class Trainable(Layer):
         Each is an array, or a tuple where the model has several inputs or outputs.
         """
         owner = f"{self.name}.{action}"
-        objective = self.objective
-        if objective is None:
-            raise ValueError(f"{owner}: compile the model first, with a loss and an optimizer")
+        objective = self._compiled_objective(action)
         if y is None:
             if isinstance(x, tuple) and len(x) in (2, 3):
                 x, y, *rest = x
@@ -263,14 +268,6 @@ class Trainable(Layer):
         if action in ("fit", "train_on_batch"):
             self._collect_parameters()
         return [inputs, targets, weights]
-
-    def _validation_arrays(self, data: Any) -> list[Any]:
-        if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-            raise ValueError(
-                f"{self.name}.fit: validation_data must be (x, y) or (x, y, sample_weight)"
-            )
-        x, y, *rest = data
-        return self._training_arrays("evaluate", x, y, rest[0] if rest else None, None)
 
 
 def _checked_input(owner: str, array: Array, shape: Any, name: str) -> Array:

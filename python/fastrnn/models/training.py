@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fastrnn.callbacks import Callback, CallbackList, History
-from fastrnn.models.batches import ArrayBatches, rows_of, split_off_validation
-from fastrnn.models.trainable import Trainable
+from fastrnn.models.batches import ArrayBatches, Batches, rows_of, split_off_validation
+from fastrnn.models.feeding import Feeding
+from fastrnn.models.sources import batches_of, yields_batches
 from fastrnn.utils.random import generator
+from fastrnn.utils.structures import joined, leaves, mapped
 
-_DEFAULT_BATCH = 32
 
-
-class Training(Trainable):
+class Training(Feeding):
     """What a model can do with whole data sets."""
 
     def fit(
@@ -28,7 +30,7 @@ class Training(Trainable):
         callbacks: Callback | Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -37,16 +39,19 @@ class Training(Trainable):
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
     ) -> History:
-        """Train on arrays for a number of epochs.
+        """Train on arrays, or on batches from elsewhere, for a number of epochs.
 
         Parameters
         ----------
-        x : array_like, shape (N, ...)
-            Where the model has several inputs, a list of them, or a dict by name.
+        x : array_like, shape (N, ...), or batches
+            Batches come from a `fastrnn.utils.Sequence`, a generator or another iterable: each
+            ``(x, y)`` or ``(x, y, sample_weight)``. Where the model has several inputs, arrays
+            are given in a list, or in a dict by name.
         y : array_like, shape (N, ...)
-            Where the model has several outputs, a list or dict; so with `sample_weight`.
+            None where `x` gives batches. Where the model has several outputs, a list or dict;
+            so with `sample_weight`.
         batch_size : int
-            32 when not given.
+            32 when not given; batches have their own.
         epochs : int
             Number of the last epoch; `initial_epoch` is that of the first.
         verbose : {"auto", 0, 1, 2}
@@ -54,15 +59,18 @@ class Training(Trainable):
         callbacks : Callback or sequence of Callback, optional
         validation_split : float
             Share of the data, taken from its end before shuffling, that is validated on.
-        validation_data : tuple (x, y) or (x, y, sample_weight), optional
-        shuffle : bool
-            Draw the order of samples anew for each epoch.
+        validation_data : tuple (x, y) or (x, y, sample_weight), or batches, optional
+        shuffle : bool or "batch"
+            Draw the order of samples anew for each epoch; with "batch", and for a `Sequence`,
+            that of the batches. Generators and other iterables keep their order.
         class_weight : dict, optional
             Weight of the samples of each class.
         sample_weight : array_like, shape (N,) or of the losses, optional
         initial_epoch : int
         steps_per_epoch : int, optional
-            Batches per epoch; the next epoch goes on where the last one stopped.
+            Batches per epoch; the next epoch goes on where the last one stopped. Without it an
+            epoch goes through all data once. Data that end earlier are begun again; with a
+            generator, which cannot be, training ends.
         validation_steps : int, optional
             Batches per validation.
         validation_batch_size : int, optional
@@ -86,25 +94,31 @@ class Training(Trainable):
         After Ctrl+C the model is whole, with the weights of the last complete step, and
         ``model.history`` holds the epochs that were completed.
         """
-        arrays = self._training_arrays("fit", x, y, sample_weight, class_weight)
-        if validation_split and validation_data is None:
-            arrays, held_back = split_off_validation(self.name, arrays, validation_split)
-            if class_weight is not None:
-                held_back[2] = None  # classes are weighted in training alone
-        elif validation_data is not None:
-            held_back = self._validation_arrays(validation_data)
-        else:
-            held_back = None
-        rng = generator() if shuffle else None
-        batches = self._batches(arrays, batch_size, rng)
-        validation = None
-        if held_back is not None:
-            validation = self._batches(held_back, validation_batch_size or batch_size)
+        objective = self._compiled_objective("fit")
         assert self.optimizer is not None
-        assert self.objective is not None
-        endless = batches.endless() if steps_per_epoch else None
-        steps = steps_per_epoch or batches.steps
+        rng, whole = generator() if shuffle else None, shuffle == "batch"
+        size = validation_batch_size or batch_size
+        validation: Batches | None = None
+        if validation_split and validation_data is None:
+            if yields_batches(x):
+                raise ValueError(
+                    f"{self.name}.fit: validation_split cuts arrays; beside batches that "
+                    f"{type(x).__name__} yields, give validation_data"
+                )
+            arrays = self._training_arrays("fit", x, y, sample_weight, class_weight)
+            arrays, held = split_off_validation(self.name, arrays, validation_split)
+            if class_weight is not None:
+                held[2] = None  # classes are weighted in training alone
+            source: Batches = self._batches(arrays, batch_size, rng, whole)
+            validation = self._batches(held, size)
+        else:
+            data = x, y, sample_weight
+            source = self._source("fit", data, class_weight, batch_size, rng, whole)
+            if validation_data is not None:
+                held_back = self._unpacked("fit", "validation_data", validation_data)
+                validation = self._source("evaluate", held_back, None, size)
         verbose = 1 if verbose == "auto" else int(verbose)
+        steps = steps_per_epoch or source.steps
         hooks = _hooks(
             callbacks, self, verbose=verbose, epochs=epochs, steps=steps, add_history=True
         )
@@ -115,15 +129,19 @@ class Training(Trainable):
         logs: dict[str, float] = {}
         try:
             for epoch in range(initial_epoch, epochs):
-                self.objective.reset()
+                objective.reset()
                 hooks.on_epoch_begin(epoch)
-                self._train_epoch(endless or iter(batches), steps, hooks)
+                done = self._train_epoch(source, steps_per_epoch, hooks)
+                if source.exhausted:
+                    self._note_exhausted(epoch, epochs, done)
+                    if not done:
+                        break
                 logs = self._sorted_results()
                 if validation is not None and _is_due(epoch, validation_freq):
                     results = self._evaluate(validation, validation_steps, hooks)
                     logs |= {f"val_{name}": value for name, value in sorted(results.items())}
                 hooks.on_epoch_end(epoch, logs)
-                if self.stop_training:
+                if self.stop_training or source.exhausted:
                     break
         finally:
             self._forget_passes()
@@ -131,15 +149,31 @@ class Training(Trainable):
         hooks.on_train_end(logs)
         return hooks.history
 
-    def _train_epoch(self, batches: Iterator[list[Any]], steps: int, hooks: CallbackList) -> None:
+    def _train_epoch(self, source: Batches, steps: int | None, hooks: CallbackList) -> int:
+        """Train on the batches of an epoch; return how many there were."""
         train_step, results = self._train_step, self._sorted_results
-        for step in range(steps):
-            x, y, weight = next(batches)
-            hooks.batch_begin("train", step)
-            train_step(x, y, weight)
-            hooks.batch_end("train", step, results)
-            if self.stop_training:
-                break
+        step = 0
+        with contextlib.closing(source.epoch(steps)) as batches:
+            for x, y, weight in batches:
+                hooks.batch_begin("train", step)
+                train_step(x, y, weight)
+                hooks.batch_end("train", step, results)
+                step += 1
+                if self.stop_training:
+                    break
+        return step
+
+    def _note_exhausted(self, epoch: int, epochs: int, steps: int) -> None:
+        """Say that there are no more batches where more were asked for."""
+        if not steps and not self.history.epoch:
+            raise ValueError(f"{self.name}.fit: x yields no batches in epoch {epoch + 1}")
+        if epoch + 1 < epochs:
+            warnings.warn(
+                f"{self.name}.fit: x ended in epoch {epoch + 1} of {epochs}, after {steps} "
+                "batches, and training ends with it; a generator must not end, beside "
+                "steps_per_epoch, or give a fastrnn.utils.Sequence",
+                stacklevel=3,
+            )
 
     def evaluate(
         self,
@@ -153,7 +187,7 @@ class Training(Trainable):
         return_dict: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Loss and metrics over arrays, without training.
+        """Loss and metrics, without training.
 
         Parameters
         ----------
@@ -169,31 +203,34 @@ class Training(Trainable):
         float, list of float or dict
             The loss; with metrics a list [loss, metric, ...].
         """
-        arrays = self._training_arrays("evaluate", x, y, sample_weight, None)
-        batches = self._batches(arrays, batch_size)
+        source = self._source("evaluate", (x, y, sample_weight), None, batch_size)
         verbose = 1 if verbose == "auto" else int(verbose)
-        total = min(steps or batches.steps, batches.steps)
+        total = _least(steps, source.steps)
         hooks = _hooks(callbacks, self, verbose=verbose, epochs=1, steps=total)
-        results = self._evaluate(batches, steps, hooks)
+        results = self._evaluate(source, steps, hooks)
         if return_dict:
             return results
         values = list(results.values())
         return values[0] if len(values) == 1 else values
 
     def _evaluate(
-        self, batches: ArrayBatches, steps: int | None, hooks: CallbackList
+        self, source: Batches, steps: int | None, hooks: CallbackList
     ) -> dict[str, float]:
-        assert self.objective is not None
-        self.objective.reset()
+        objective = self._compiled_objective("evaluate")
+        objective.reset()
         hooks.on_test_begin()
-        for step, (x, y, weight) in enumerate(batches):
-            if steps is not None and step >= steps:
-                break
-            hooks.batch_begin("test", step)
-            self._test_step(x, y, weight)
-            hooks.batch_end("test", step, self._sorted_results)
+        source.restart()
+        step = 0
+        with contextlib.closing(source.epoch(_least(steps, source.steps))) as batches:
+            for x, y, weight in batches:
+                hooks.batch_begin("test", step)
+                self._test_step(x, y, weight)
+                hooks.batch_end("test", step, self._sorted_results)
+                step += 1
+        if not step:
+            raise ValueError(f"{self.name}.evaluate: there are no batches to evaluate on")
         hooks.on_test_end(self._sorted_results())
-        return self.objective.results()
+        return objective.results()
 
     def predict(
         self,
@@ -203,11 +240,12 @@ class Training(Trainable):
         steps: int | None = None,
         callbacks: Callback | Sequence[Callback] | None = None,
     ) -> Any:
-        """Outputs for an array, batch by batch.
+        """Outputs, batch by batch.
 
         Parameters
         ----------
-        x : array_like, shape (N, ...)
+        x : array_like, shape (N, ...), or batches
+            As in `fit`; targets in the batches are ignored.
         batch_size, verbose, callbacks :
             As in `fit`.
         steps : int, optional
@@ -217,28 +255,39 @@ class Training(Trainable):
         -------
         ndarray, shape (N, ...), or list of ndarray where the model has several outputs
         """
-        array = self._inputs("predict", x)
         verbose = 1 if verbose == "auto" else int(verbose)
-        size = batch_size or _DEFAULT_BATCH
-        if not verbose and not callbacks and rows_of(array) <= size:
-            return self._outputs(array)
-        batches = ArrayBatches([array], [self.dtype], size)
-        total = min(steps or batches.steps, batches.steps)
+        source: Batches
+        if not isinstance(x, list) and yields_batches(x):
+            source = batches_of(x, self._prediction_batch)
+        else:
+            array = self._inputs("predict", x)
+            size = self._batch_size(batch_size)
+            if not verbose and not callbacks and rows_of(array) <= size:
+                return self.arrange(self._predicted(self._converted(array)))
+            source = ArrayBatches([array], [self.dtype], size)
+        total = _least(steps, source.steps)
         hooks = _hooks(callbacks, self, verbose=verbose, epochs=1, steps=total)
         hooks.on_predict_begin()
-        collected: list[list[Any]] = []
-        several = False
-        for step, (part,) in enumerate(batches):
-            if step >= total:
-                break
-            hooks.batch_begin("predict", step)
-            out = _own(self.propagate(part, False)[0], part)
-            several = isinstance(out, (list, tuple))
-            collected.append(list(out) if several else [out])
-            hooks.batch_end("predict", step, lambda: {"outputs": out})  # noqa: B023
+        parts: list[Any] = []
+        with contextlib.closing(source.epoch(total)) as batches:
+            for step, (part,) in enumerate(batches):
+                hooks.batch_begin("predict", step)
+                parts.append(self._predicted(part))
+                hooks.batch_end("predict", step, lambda: {"outputs": parts[-1]})
+        if not parts:
+            raise ValueError(f"{self.name}.predict: there are no batches to predict for")
         hooks.on_predict_end()
-        joined = [np.concatenate(parts) for parts in zip(*collected, strict=True)]
-        return self.arrange(joined if several else joined[0])
+        return self.arrange(joined(parts))
+
+    def _predicted(self, x: Any) -> Any:
+        """Outputs for a batch, none of them a view of it; a list where there are several."""
+        out, _ = self.propagate(x, False)
+        given = leaves(x)
+
+        def own(part: Any) -> Any:
+            return part.copy() if any(np.may_share_memory(part, a) for a in given) else part
+
+        return mapped(own, list(out) if isinstance(out, tuple) else out)
 
     # Single batches --------------------------------------------------------------------
 
@@ -284,16 +333,8 @@ class Training(Trainable):
         ----------
         x : array_like, shape (N, ...)
         """
-        return self._outputs(self._inputs("predict_on_batch", x))
-
-    def _outputs(self, array: Any) -> Any:
-        """Outputs for one batch of checked inputs."""
-        x = _contiguous(array, self.dtype)
-        return self.arrange(_own(self.propagate(x, False)[0], array))
-
-    def _one_batch(self, arrays: list[Any]) -> list[Any]:
-        types = self._batch_types(arrays)
-        return [_contiguous(part, dtype) for part, dtype in zip(arrays, types, strict=True)]
+        batch = self._converted(self._inputs("predict_on_batch", x))
+        return self.arrange(self._predicted(batch))
 
     def _returned(self, return_dict: bool) -> Any:
         assert self.objective is not None
@@ -302,20 +343,6 @@ class Training(Trainable):
             return results
         values = list(results.values())
         return values[0] if len(values) == 1 else values
-
-    # Batches ---------------------------------------------------------------------------
-
-    def _batch_types(self, arrays: list[Any]) -> list[Any]:
-        # Targets have types of their own from Objective.prepare.
-        return [self.dtype, None, self.dtype]
-
-    def _batches(
-        self, arrays: list[Any], batch_size: int | None, rng: np.random.Generator | None = None
-    ) -> ArrayBatches:
-        size = _DEFAULT_BATCH if batch_size is None else batch_size
-        if size < 1:
-            raise ValueError(f"{self.name}: batch_size must be positive, got {batch_size}")
-        return ArrayBatches(arrays, self._batch_types(arrays), int(size), rng)
 
     def _sorted_results(self) -> dict[str, float]:
         """Running values in the order in which Keras logs them: by name."""
@@ -347,19 +374,6 @@ def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
     return epoch + 1 in frequency
 
 
-def _contiguous(part: Any, dtype: Any) -> Any:
-    """An array, or a tuple of them, as the layers take it; None stays None."""
-    if part is None:
-        return None
-    if isinstance(part, tuple):
-        return tuple(_contiguous(array, dtype) for array in part)
-    return np.ascontiguousarray(part, dtype or part.dtype)
-
-
-def _own(out: Any, x: Any) -> Any:
-    """An output that is no view of the caller's input."""
-    if isinstance(out, (list, tuple)):
-        return [_own(part, x) for part in out]
-    if isinstance(x, tuple):
-        return out.copy() if any(np.may_share_memory(out, part) for part in x) else out
-    return out.copy() if np.may_share_memory(out, x) else out
+def _least(*numbers: int | None) -> int | None:
+    """The smallest of the numbers that are known."""
+    return min((number for number in numbers if number is not None), default=None)

@@ -1,8 +1,18 @@
 """Helpers with the names they have in ``keras.utils``."""
 
+from fastrnn.utils.dataset import PyDataset, Sequence
 from fastrnn.utils.dtypes import floatx, set_floatx
 from fastrnn.utils.labels import normalize, to_categorical
 from fastrnn.utils.progress import Progbar
 from fastrnn.utils.random import set_random_seed
 
-__all__ = ["Progbar", "floatx", "normalize", "set_floatx", "set_random_seed", "to_categorical"]
+__all__ = [
+    "Progbar",
+    "PyDataset",
+    "Sequence",
+    "floatx",
+    "normalize",
+    "set_floatx",
+    "set_random_seed",
+    "to_categorical",
+]

@@ -82,13 +82,13 @@ def test_hostile_weight_files_are_refused(tmp_path: Path) -> None:
         group = file["layers/dense/vars"]
         del group["0"]
         group.create_dataset("0", shape=(1 << 20, 1 << 14), dtype="f4", chunks=True)
-    with pytest.raises(ValueError, match="declares 68719476736 bytes"):
+    with pytest.raises(ValueError, match=r"is of shape \(1048576, 16384\)"):
         model.load_weights(path)
     with h5py.File(path, "r+") as file:
         group = file["layers/dense/vars"]
         del group["0"]
         group.create_dataset("0", shape=(24, C), dtype="f4", external=[("secret", 0, 288)])
-    with pytest.raises(ValueError, match="missing or lies in another file"):
+    with pytest.raises(ValueError, match="lies in another file"):
         model.load_weights(path)
     with h5py.File(path, "r+") as file:
         group = file["layers/dense/vars"]

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from numpy.typing import ArrayLike, NDArray
 
 from fastrnn import ops
+from fastrnn.utils.custom_objects import custom_object
 from fastrnn.utils.naming import unknown
 
 # What layers keep and what `fastrnn.ops` takes: a known name, or any elementwise function.
@@ -231,6 +232,9 @@ def resolve(identifier: Any) -> ActivationLike:
     if isinstance(identifier, dict):
         identifier = identifier.get("config", identifier.get("class_name"))
     if isinstance(identifier, str):
+        own: ActivationLike | None = custom_object(identifier)
+        if own is not None:
+            return own
         name = _ALIASES.get(identifier, identifier)
         if name not in _BY_NAME:
             raise unknown("activation", identifier, [*_BY_NAME, *_ALIASES])

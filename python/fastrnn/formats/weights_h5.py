@@ -8,83 +8,88 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn._files import atomic_path
+from fastrnn.formats import hdf5, optimizer_state
 from fastrnn.layers import Layer, Recurrent
 from fastrnn.layers.variable import Variable
 
 # Keras 2.13 had its layers under this name.
 _OLD_ROOT = "_layer_checkpoint_dependencies"
-# A declared size beyond this, of which the file stores less than a hundredth, is no weight.
-_LARGEST_DECLARED = 1 << 32
-_LARGEST_EXPANSION = 100
 
 
 def save(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a model's weights; see `fastrnn.models.Model.save_weights`."""
-    path = _checked_path(filepath)
-    if not model.built:
-        raise ValueError(f"{model.name}: has no weights to save; build() it or train it first")
-    if not overwrite and path.exists():
-        raise FileExistsError(f"save_weights: {path} exists, and overwrite is False")
     import h5py
 
-    with atomic_path(path) as partial:
-        with h5py.File(partial, "w") as file:
-            _named_group(file, "", model.name)
-            for place, layer in _places(model):
-                group = _named_group(file, place, _keras_name(place, layer))
-                for index, variable in enumerate(_own_variables(place, layer)):
-                    group.create_dataset(str(index), data=variable.value)
-        with open(partial, "rb+") as written:
-            os.fsync(written.fileno())
+    with atomic_path(filepath, overwrite) as partial, h5py.File(partial, "w") as file:
+        write(file, model)
 
 
 def load(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Read a model's weights; see `fastrnn.models.Model.load_weights`."""
-    path = _checked_path(filepath)
-    if not model.built:
-        raise ValueError(
-            f"{model.name}: has no weights to load into; give it an Input or build() it"
-        )
-    if not path.is_file():
-        raise FileNotFoundError(f"load_weights: there is no file {path}")
-    import h5py
+    path = Path(filepath)
+    with hdf5.open_file(path, f"load_weights: {path}") as file:
+        read(file, model, f"load_weights: {{}} does not fit {path.name}", skip_mismatch)
 
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(f"load_weights: {path} is no HDF5 file: {error}") from None
+
+def write(file: Any, model: Any) -> None:
+    """Write a model's weights into an open file."""
+    _write_variables(file, "", model.name, [])
+    for place, layer in _places(model):
+        values = [variable.value for variable in _own_variables(place, layer)]
+        _write_variables(file, place, _keras_name(place, layer), values)
+
+
+def write_optimizer(file: Any, model: Any) -> None:
+    """Write the state of a model's optimizer into an open file."""
+    _write_variables(file, "optimizer", model.optimizer.name, optimizer_state.state(model))
+
+
+def read(file: Any, model: Any, failure: str, skip_mismatch: bool = False) -> None:
+    """Set a model's weights, all or none, from an open file.
+
+    Parameters
+    ----------
+    file : h5py.File
+    model : Model
+    failure : str
+        How the error begins, with {} for the layer's name.
+    skip_mismatch : bool
+        Leave layers alone that do not fit, with a warning.
+    """
     found: list[tuple[Variable, NDArray[Any]]] = []
-    with file:
-        root = _OLD_ROOT if _OLD_ROOT in file and "layers" not in file else "layers"
-        for place, layer in _places(model):
-            variables = _own_variables(place, layer)
-            if not variables:
-                continue
-            where = place.replace("layers/", f"{root}/", 1) + "/vars"
-            try:
-                found += zip(variables, _read(file, where, variables), strict=True)
-            except ValueError as error:
-                message = f"load_weights: {layer.name} does not fit {path.name}: {error}"
-                if not skip_mismatch:
-                    raise ValueError(message) from None
-                warnings.warn(message, stacklevel=3)
+    root = _OLD_ROOT if _OLD_ROOT in file and "layers" not in file else "layers"
+    for place, layer in _places(model):
+        variables = _own_variables(place, layer)
+        if not variables:
+            continue
+        where = place.replace("layers/", f"{root}/", 1) + "/vars"
+        try:
+            found += zip(variables, _read_layer(file, where, variables), strict=True)
+        except (ValueError, OSError) as error:
+            message = f"{failure.format(layer.name)}: {error}"
+            if not skip_mismatch:
+                raise ValueError(message) from None
+            warnings.warn(message, stacklevel=4)
     for variable, value in found:
         variable.assign(value)
 
 
-def _checked_path(filepath: str | os.PathLike[str]) -> Path:
-    path = Path(filepath)
-    if not path.name.endswith(".weights.h5"):
-        raise ValueError(f"the name of a weights file must end in .weights.h5, got {path.name!r}")
-    return path
+def read_optimizer(file: Any, model: Any) -> None:
+    """Set the state of a model's optimizer from an open file, if it has one."""
+    group = hdf5.find(file, "optimizer/vars")
+    if group is None or not len(group):
+        return
+    values = [hdf5.find(group, str(index)) for index in range(len(group))]
+    optimizer_state.restore(
+        model, [hdf5.read_array(f"optimizer/vars/{n}", value) for n, value in enumerate(values)]
+    )
 
 
 def _places(model: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
@@ -109,48 +114,32 @@ def _keras_name(place: str, layer: Layer) -> str:
     return f"{layer.name}_cell" if place.endswith("/cell") else layer.name
 
 
-def _named_group(file: Any, place: str, name: str) -> Any:
+def _write_variables(file: Any, place: str, name: str, values: Sequence[NDArray[Any]]) -> None:
     group = file.create_group(f"{place}/vars" if place else "vars")
     group.attrs["name"] = name
-    return group
+    for index, value in enumerate(values):
+        group.create_dataset(str(index), data=value)
 
 
-def _read(file: Any, where: str, variables: list[Variable]) -> list[NDArray[Any]]:
+def _read_layer(file: Any, where: str, variables: list[Variable]) -> list[NDArray[Any]]:
     import h5py
 
-    group = file.get(where)
-    if not isinstance(group, h5py.Group):
-        raise ValueError(f"there is no group {where}")
-    datasets = [group.get(str(index)) for index in range(len(variables))]
-    stored = sum(isinstance(entry, h5py.Dataset) for entry in group.values())
+    group = hdf5.find_group(file, where)
+    datasets = [hdf5.find(group, str(index)) for index in range(len(variables))]
+    stored = sum(group.get(name, getclass=True) is h5py.Dataset for name in group)
     if stored != len(variables):
         raise ValueError(f"{where} holds {stored} weights, the layer has {len(variables)}")
     return [
-        _value(f"{where}/{index}", dataset, variable)
+        _fitting(f"{where}/{index}", dataset, variable)
         for index, (dataset, variable) in enumerate(zip(datasets, variables, strict=True))
     ]
 
 
-def _value(where: str, dataset: Any, variable: Variable) -> NDArray[Any]:
-    """A dataset's value, after a look at its shape and type, which cost nothing to read."""
-    if dataset is None or dataset.external:
-        raise ValueError(f"{where} is missing or lies in another file")
-    declared, stored = dataset.nbytes, dataset.id.get_storage_size()
-    if declared > _LARGEST_DECLARED and declared > _LARGEST_EXPANSION * stored:
-        raise ValueError(f"{where} declares {declared} bytes, but {stored} are stored")
-    if dataset.dtype.kind == "V" and dataset.attrs.get("dtype") == "bfloat16":
-        bits = np.asarray(dataset).view(np.uint16).astype(np.uint32) << 16
-        value: NDArray[Any] = bits.view(np.float32)
-    elif dataset.dtype.kind not in "fiu":
-        raise ValueError(f"{where} holds {dataset.dtype}, not numbers")
-    elif dataset.shape != variable.shape:
+def _fitting(where: str, dataset: Any, variable: Variable) -> NDArray[Any]:
+    """A dataset's value, read only if its shape is the variable's."""
+    shape = getattr(dataset, "shape", None)
+    if shape is not None and shape != variable.shape:
         raise ValueError(
-            f"{where} ({variable.name}) is of shape {dataset.shape}, expected {variable.shape}"
+            f"{where} ({variable.name}) is of shape {shape}, expected {variable.shape}"
         )
-    else:
-        value = dataset[()]
-    if value.shape != variable.shape:
-        raise ValueError(
-            f"{where} ({variable.name}) is of shape {value.shape}, expected {variable.shape}"
-        )
-    return value
+    return hdf5.read_array(where, dataset)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastrnn.layers.activation import Activation
 from fastrnn.layers.activation_layers import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from fastrnn.layers.bidirectional import Bidirectional
@@ -47,13 +45,13 @@ from fastrnn.layers.pooling import (
 )
 from fastrnn.layers.recurrent import Recurrent
 from fastrnn.layers.separable import SeparableConv1D, SeparableConv2D
+from fastrnn.layers.serialization import deserialize, register, serialize
 from fastrnn.layers.shaping import Flatten, Permute, RepeatVector, Reshape
 from fastrnn.layers.simple_rnn import SimpleRNN
 from fastrnn.layers.spatial_dropout import SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from fastrnn.layers.time_distributed import TimeDistributed
 from fastrnn.layers.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from fastrnn.layers.variable import Variable
-from fastrnn.utils import naming
 
 _CLASSES: tuple[type[Layer], ...] = (
     ELU,
@@ -115,7 +113,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-_TABLE: dict[str, Any] = {cls.__name__: cls for cls in _CLASSES}
+register(*_CLASSES)
 
 # Other names that Keras has for them.
 AvgPool1D = AveragePooling1D
@@ -138,28 +136,6 @@ MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
 SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
-
-
-def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Layer:
-    """Make a layer from ``{"class_name": ..., "config": ...}``.
-
-    Raises
-    ------
-    ValueError
-        If no layer has that class name.
-
-    Examples
-    --------
-    >>> from fastrnn import layers
-    >>> layers.deserialize({"class_name": "Dense", "config": {"units": 3}}).units
-    3
-    """
-    name = config.get("class_name")
-    table = _TABLE | (custom_objects or {})
-    if name not in table:
-        raise naming.unknown("layer", name, table)
-    layer: Layer = table[name].from_config(dict(config.get("config") or {}))
-    return layer
 
 
 __all__ = [
@@ -246,4 +222,6 @@ __all__ = [
     "ZeroPadding2D",
     "ZeroPadding3D",
     "deserialize",
+    "register",
+    "serialize",
 ]

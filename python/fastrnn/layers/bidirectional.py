@@ -72,7 +72,7 @@ class Bidirectional(Layer):
             raise unknown("merge_mode", merge_mode, _MERGE_MODES)
         self.merge_mode = merge_mode
         self.layer = layer
-        self.forward_layer = _renamed(layer, f"forward_{layer.name}")
+        self.forward_layer = _renamed(layer, f"forward_{layer.name.removeprefix('forward_')}")
         if backward_layer is None:
             self.backward_layer = _renamed(
                 layer, f"backward_{layer.name}", go_backwards=not layer.go_backwards
@@ -233,12 +233,14 @@ class Bidirectional(Layer):
         return output if count == 1 else [output] * count
 
     def get_config(self) -> dict[str, Any]:
+        from fastrnn.layers import serialize
+
         config = super().get_config() | {
             "merge_mode": self.merge_mode,
-            "layer": _description(self.layer),
+            "layer": serialize(self.layer),
         }
         if self._given_backward_layer:
-            config["backward_layer"] = _description(self.backward_layer)
+            config["backward_layer"] = serialize(self.backward_layer)
         return config
 
 
@@ -273,12 +275,3 @@ def _renamed(layer: RecurrentBase, name: str, **changes: Any) -> RecurrentBase:
     copy = type(layer).from_config(layer.get_config() | objects | {"name": name} | changes)
     assert isinstance(copy, RecurrentBase)
     return copy
-
-
-def _description(layer: Layer) -> dict[str, Any]:
-    return {
-        "module": "keras.layers",
-        "class_name": type(layer).__name__,
-        "config": layer.get_config(),
-        "registered_name": None,
-    }

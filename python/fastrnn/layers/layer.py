@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrnn import initializers
+from fastrnn.initializers.reserved import initial_value
 from fastrnn.layers import symbolic
 from fastrnn.layers.variable import Storage, Variable
 from fastrnn.utils.dtypes import float_dtype
@@ -80,6 +81,8 @@ class Layer:
     makes_mask = False
     # Whether inputs must have a time axis: a model then keeps that of frames when it flattens.
     needs_time = False
+    # Whether it was built for frames where Keras has it for images, inside TimeDistributed.
+    over_frames = False
 
     def __init__(
         self,
@@ -130,8 +133,7 @@ class Layer:
         -------
         Variable
         """
-        value = initializers.get(initializer)(tuple(shape), self.dtype)
-        value = np.array(value, dtype=self.dtype, order="C")
+        value = initial_value(initializers.get(initializer), tuple(shape), self.dtype)
         if value.shape != tuple(shape):
             raise ValueError(
                 f"{self.name}: {name}'s initializer must return shape {tuple(shape)}, "
@@ -335,10 +337,12 @@ def by_class(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
     """Layers under the names that Keras' files give them: their classes, numbered in order."""
     seen: dict[str, int] = {}
     for layer in layers:
-        name = to_snake_case(type(layer).__name__)
+        over_frames = layer.over_frames
+        name = "time_distributed" if over_frames else to_snake_case(type(layer).__name__)
         number = seen.get(name, 0)
         seen[name] = number + 1
-        yield f"{name}_{number}" if number else name, layer
+        place = f"{name}_{number}" if number else name
+        yield f"{place}/layer" if over_frames else place, layer
 
 
 def assign_all(owner: str, variables: Sequence[Variable], weights: Sequence[Any]) -> None:

@@ -44,6 +44,11 @@ class Flatten(Layer):
             )
         self.keeps_time = False
 
+    @property
+    def over_frames(self) -> bool:  # type: ignore[override]
+        """Whether each frame is flattened by itself."""
+        return self.keeps_time
+
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         if training:
             self.saved = x.shape

@@ -59,6 +59,11 @@ class Spatial(Layer):
     def _has_time(self, shape: Any) -> bool:
         return self.rank == 2 and len(shape) == 5
 
+    @property
+    def over_frames(self) -> bool:  # type: ignore[override]
+        """Whether the layer was built for frames."""
+        return self.input_shape is not None and self._has_time(self.input_shape)
+
     def _wanted(self) -> str:
         axes = ", ".join((*AXES[self.rank], "channels"))
         wanted = f"needs {_KINDS[self.rank]} (N, {axes})"

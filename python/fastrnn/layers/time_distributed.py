@@ -93,14 +93,9 @@ class TimeDistributed(Layer):
         return (batch, input_shape[1], *sizes)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "layer": {
-                "module": "keras.layers",
-                "class_name": type(self.layer).__name__,
-                "config": self.layer.get_config(),
-                "registered_name": None,
-            }
-        }
+        from fastrnn.layers import serialize
+
+        return super().get_config() | {"layer": serialize(self.layer)}
 
 
 def _without_time(shape: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fastrnn.layers.layer import Layer
@@ -47,6 +48,52 @@ class Model(Training):
         """Whether a layer keeps its state from batch to batch."""
         return any(getattr(layer, "stateful", False) for layer in self.layers)
 
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+    ) -> None:
+        """Write the model to a file that `load_model` and Keras 3 read.
+
+        Layers and weights, what the model is compiled for, and the optimizer's state: training
+        goes on from the file as if it had not stopped. The file appears under its name when it
+        is complete.
+
+        Parameters
+        ----------
+        filepath : path
+            Must end in ``.keras``.
+        overwrite : bool
+            Whether a file may be replaced.
+        include_optimizer : bool
+            Whether the optimizer's state is written.
+
+        Raises
+        ------
+        ValueError
+            If the name ends otherwise, or the model has no weights yet.
+        FileExistsError
+            If there is a file and `overwrite` is False.
+        """
+        from fastrnn.models.saving import save_model
+
+        save_model(self, filepath, overwrite, include_optimizer)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Layers, without weights, and compilation as JSON, for `model_from_json` and Keras'.
+
+        Parameters
+        ----------
+        **kwargs
+            Passed on to `json.dumps`.
+        """
+        import json
+
+        from fastrnn.formats import keras_json
+
+        return json.dumps(keras_json.describe_model(self), **kwargs)
+
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write all weights to a ``.weights.h5`` file that Keras 3 reads, too.
 
@@ -69,7 +116,9 @@ class Model(Training):
         """
         from fastrnn.formats import weights_h5
 
-        weights_h5.save(self, filepath, overwrite=overwrite)
+        if not self.built:
+            raise ValueError(f"{self.name}: has no weights to save; build() it or train it first")
+        weights_h5.save(self, _weights_path(filepath), overwrite)
 
     def load_weights(
         self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any
@@ -89,7 +138,14 @@ class Model(Training):
         """
         from fastrnn.formats import weights_h5
 
-        weights_h5.load(self, filepath, skip_mismatch=skip_mismatch)
+        path = _weights_path(filepath)
+        if not self.built:
+            raise ValueError(
+                f"{self.name}: has no weights to load into; give it an Input or build() it"
+            )
+        if not path.is_file():
+            raise FileNotFoundError(f"load_weights: there is no file {path}")
+        weights_h5.load(self, path, skip_mismatch)
 
     def summary(
         self,
@@ -128,3 +184,10 @@ class Model(Training):
             show_trainable=show_trainable,
             layer_range=layer_range,
         )
+
+
+def _weights_path(filepath: str | os.PathLike[str]) -> Path:
+    path = Path(filepath)
+    if not path.name.endswith(".weights.h5"):
+        raise ValueError(f"the name of a weights file must end in .weights.h5, got {path.name!r}")
+    return path

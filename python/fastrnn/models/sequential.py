@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.layers import Flatten, InputLayer, Layer, deserialize
+from fastrnn.layers import Flatten, InputLayer, Layer, deserialize, register
 from fastrnn.layers.layer import Array, by_class
+from fastrnn.layers.serialization import serialize_stack
 from fastrnn.layers.symbolic import SymbolicTensor
 from fastrnn.models.model import Model
 
@@ -300,15 +301,9 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         described = [] if self._input_layer is None else [self._input_layer]
-        entries = [
-            {
-                "module": "keras.layers",
-                "class_name": type(layer).__name__,
-                "config": layer.get_config(),
-                "registered_name": None,
-            }
-            for layer in (*described, *self._layers)
-        ]
+        if not described and self.input_shape is not None:
+            described = [InputLayer(batch_shape=self.input_shape, name=f"{self.name}_input")]
+        entries = serialize_stack([*described, *self._layers])
         return {"name": self.name, "trainable": self._trainable, "layers": entries}
 
     @classmethod
@@ -318,3 +313,6 @@ class Sequential(Model):
         """Make a model, with new weights, from what `get_config` returned."""
         layers = [deserialize(entry, custom_objects) for entry in config["layers"]]
         return cls(layers, trainable=config.get("trainable", True), name=config.get("name"))
+
+
+register(Sequential, module="keras")

@@ -1,5 +1,6 @@
 """Helpers with the names they have in ``keras.utils``."""
 
+from fastrnn.utils.custom_objects import custom_object_scope
 from fastrnn.utils.dataset import PyDataset, Sequence
 from fastrnn.utils.dtypes import floatx, set_floatx
 from fastrnn.utils.labels import normalize, to_categorical
@@ -10,6 +11,7 @@ __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "custom_object_scope",
     "floatx",
     "normalize",
     "set_floatx",

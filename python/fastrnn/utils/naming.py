@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
+from fastrnn.utils.custom_objects import custom_object
+
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])")
 _names_given: Counter[str] = Counter()
 
@@ -61,9 +63,7 @@ def unexpected_arguments(
     return TypeError(f"{owner.__name__}: unexpected argument {first!r}{hint}")
 
 
-def from_config(
-    kind: str, identifier: Any, table: dict[str, Any], custom_objects: dict[str, Any] | None = None
-) -> Any:
+def from_config(kind: str, identifier: Any, table: dict[str, Any]) -> Any:
     """Make an object from a name or from ``{"class_name": ..., "config": ...}``.
 
     Parameters
@@ -73,18 +73,16 @@ def from_config(
     identifier : str or dict
         Name (of any case that the table has) or a Keras object description.
     table : dict
-        Known names and the classes they stand for.
-    custom_objects : dict, optional
-        Names that take precedence over the table's.
+        Known names and the classes they stand for; names in a `custom_object_scope` come first.
     """
     if isinstance(identifier, dict):
-        name, config = identifier.get("class_name"), dict(identifier.get("config") or {})
+        name, config = identifier.get("class_name"), identifier.get("config") or {}
+        if name == "function":  # Keras' form of one: its name is the configuration
+            name, config = config, {}
+        registered = identifier.get("registered_name")
     else:
-        name, config = identifier, {}
-    if custom_objects and name in custom_objects:
-        made = custom_objects[name]
-    elif name in table:
-        made = table[name]
-    else:
+        name, config, registered = identifier, {}, None
+    made = custom_object(registered, name) or table.get(name or "")
+    if made is None:
         raise unknown(kind, name, table)
     return made(**config) if isinstance(made, type) else made

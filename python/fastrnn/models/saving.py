@@ -1,0 +1,204 @@
+"""Whole models in files: their layers, weights, and how far their training has come."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fastrnn.formats import hdf5, keras_config, keras_json, keras_zip, weights_h5
+from fastrnn.initializers.reserved import values_follow
+from fastrnn.layers import deserialize
+from fastrnn.models.model import Model
+from fastrnn.utils.custom_objects import custom_object_scope
+
+# What a description that is damaged, or made to do harm, may raise on its way.
+_FAILURES = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    OSError,
+)
+
+
+def save_model(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    include_optimizer: bool = True,
+) -> None:
+    """Write a model to a file that Keras 3 reads, too; see `Model.save`."""
+    path = _checked_suffix(filepath)
+    if not model.built:
+        raise ValueError(f"{model.name}: has no weights to save; build() it or train it first")
+    keras_zip.save(model, path, overwrite, include_optimizer)
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Model:
+    """Read a model that `Model.save` or Keras wrote.
+
+    Parameters
+    ----------
+    filepath : path
+        A ``.keras`` file.
+    custom_objects : dict of str to class or function, optional
+        What names in the file stand for that are not Keras'.
+    compile : bool
+        Whether the model is to be compiled as it was, with the state of its optimizer, so that
+        training goes on.
+    safe_mode : bool
+        Accepted for Keras' sake: code in files is never run.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, holds what fastrnn does not know, or could do harm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import Sequential, layers, models
+    >>> model = Sequential([layers.Input((5, 3)), layers.LSTM(4), layers.Dense(2)])
+    >>> model.save("model.keras")
+    >>> x = np.ones((1, 5, 3), np.float32)
+    >>> same = models.load_model("model.keras")
+    >>> bool((same.predict(x, verbose=0) == model.predict(x, verbose=0)).all())
+    True
+    """
+    path = _checked_suffix(filepath)
+    if not path.is_file():
+        raise FileNotFoundError(f"load_model: there is no file {path}")
+    with _failing_as(path), custom_object_scope(custom_objects), keras_zip.open_file(path) as file:
+        with values_follow(hdf5.largest_weights(file.weights_size)):
+            description = keras_config.readable(file.description)
+            model = model_from_config(description)
+        if not model.built:
+            return model
+        with file.open_weights() as weights:
+            weights_h5.read(weights, model, "the weights of {} do not fit")
+            settings = description.get("compile_config")
+            if compile and settings:
+                compile_from_config(model, settings)
+                restore_optimizer(model, weights)
+    return model
+
+
+def model_from_config(description: dict[str, Any]) -> Model:
+    """Make a model, with new weights, from Keras' description of one."""
+    model = deserialize(description)
+    if not isinstance(model, Model):
+        raise ValueError(f"the file describes a {type(model).__name__}, not a model")
+    if not model.built:
+        config = description.get("config") or {}
+        shape = (description.get("build_config") or {}).get("input_shape")
+        shape = config.get("build_input_shape") or shape
+        if shape and model.layers:
+            model.build(shape)
+    return model
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """Make a model, with new weights, from what `Model.to_json` returned.
+
+    Parameters
+    ----------
+    json_string : str
+    custom_objects : dict of str to class or function, optional
+
+    Returns
+    -------
+    Model
+        Compiled if the model was.
+
+    Raises
+    ------
+    ValueError
+        If the text describes no model.
+
+    Examples
+    --------
+    >>> from fastrnn import Sequential, layers, models
+    >>> model = Sequential([layers.Input((5, 3)), layers.GRU(4)])
+    >>> models.model_from_json(model.to_json()).output_shape
+    (None, 4)
+    """
+    with _failing_as("model_from_json"), custom_object_scope(custom_objects):
+        description = keras_config.readable(keras_json.parse("the text", json_string))
+        model = model_from_config(description)
+        if description.get("compile_config"):
+            compile_from_config(model, description["compile_config"])
+    return model
+
+
+def clone_model(model: Model) -> Model:
+    """Make a model of the same layers with new weights, not compiled.
+
+    Examples
+    --------
+    >>> from fastrnn import Sequential, layers, models
+    >>> model = Sequential([layers.Input((5, 3)), layers.GRU(4)])
+    >>> copy = models.clone_model(model)
+    >>> copy.count_params() == model.count_params()
+    True
+    """
+    return model_from_config(keras_json.describe(model))
+
+
+def compile_from_config(model: Model, settings: dict[str, Any]) -> None:
+    """Compile a model as a file says."""
+    known = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
+    try:
+        model.compile(**{name: settings[name] for name in known if name in settings})
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{error}; with compile=False the model loads without") from error
+
+
+def restore_optimizer(model: Model, weights: Any) -> None:
+    """Let training go on where it was; where the state does not fit, say so and start afresh."""
+    try:
+        weights_h5.read_optimizer(weights, model)
+    except ValueError as error:
+        warnings.warn(
+            f"{model.name}: the optimizer's state does not fit, so it starts afresh: {error}",
+            stacklevel=3,
+        )
+
+
+def _checked_suffix(filepath: str | os.PathLike[str]) -> Path:
+    path = Path(filepath)
+    if path.suffix != ".keras":
+        raise ValueError(f"the name of a model's file must end in .keras, got {path.name!r}")
+    return path
+
+
+@contextmanager
+def _failing_as(owner: object) -> Iterator[None]:
+    """Turn whatever a damaged or hostile file may lead to into one ValueError."""
+    try:
+        yield
+    except _FAILURES as error:
+        text = " ".join(str(error).split())
+        if (isinstance(error, OSError) and error.errno) or text.startswith(str(owner)):
+            raise
+        if not isinstance(error, (ValueError, OSError)):
+            text = f"{type(error).__name__}: {text}"
+        raise ValueError(f"{owner}: {text}") from error

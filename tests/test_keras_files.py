@@ -1,0 +1,148 @@
+"""Files of models go both ways between fastrnn and Keras 3: same outputs, same training."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastrnn
+from fastrnn import layers, models, optimizers
+from layer_cases import CASES
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+keras = pytest.importorskip("keras", reason="Keras is not installed")
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+
+FORMATS = ["keras"]
+RECURRENT = {
+    "lstm": lambda k: [k.LSTM(5, "relu", "hard_sigmoid", dropout=0.2), k.Dropout(0.3)],
+    "gru": lambda k: [k.GRU(5, reset_after=False, return_sequences=True), k.GRU(3)],
+    "rnn": lambda k: [k.SimpleRNN(5, use_bias=False, go_backwards=True)],
+    "bidirectional": lambda k: [
+        k.Masking(),
+        k.Bidirectional(k.LSTM(4, return_sequences=True), merge_mode="sum"),
+        k.Bidirectional(k.GRU(3), backward_layer=k.LSTM(3, go_backwards=True)),
+    ],
+    "distributed": lambda k: [k.TimeDistributed(k.Dense(3, activation="gelu")), k.Flatten()],
+    "nested": lambda k: [k.LSTM(4, trainable=False), _nested(k)],
+}
+
+
+def _nested(k: Any) -> Any:
+    return (keras if k is keras.layers else fastrnn).Sequential([k.Dense(3), k.Dense(2)])
+
+
+def random_weights(model: Any) -> None:
+    rng = np.random.default_rng(5)
+    model.set_weights([rng.random(w.shape).astype(np.float32) for w in model.get_weights()])
+
+
+def pair(make: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Any]:
+    ours = fastrnn.Sequential([layers.Input(shape), *make(layers)])
+    theirs = keras.Sequential([keras.layers.Input(shape), *make(keras.layers)])
+    random_weights(ours)
+    random_weights(theirs)
+    return ours, theirs, np.random.default_rng(6).normal(size=(3, *shape)).astype(np.float32)
+
+
+def assert_same(ours: Any, theirs: Any, x: Any) -> None:
+    expected = np.asarray(theirs.predict_on_batch(x))
+    np.testing.assert_allclose(ours.predict_on_batch(x), expected, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("case", [*CASES, *RECURRENT])
+def test_layers_go_both_ways(case: str, form: str, tmp_path: Path) -> None:
+    if case in CASES:
+        ours, theirs, x = pair(lambda k: [CASES[case].make(k)], CASES[case].shape)
+    else:
+        ours, theirs, x = pair(RECURRENT[case], (6, 4))
+    path = tmp_path / f"model.{form}"
+    ours.save(path)
+    assert_same(ours, keras.models.load_model(path), x)
+    theirs.save(path)
+    assert_same(models.load_model(path), theirs, x)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_layers_over_frames_go_to_keras(form: str, tmp_path: Path) -> None:
+    def make(k: Any) -> list[Any]:
+        return [
+            k.Conv2D(3, 3, activation="relu"),
+            k.SeparableConv2D(2, 2),
+            k.BatchNormalization(),
+            k.UpSampling2D(2),
+            k.Flatten(),
+            k.LSTM(4),
+        ]
+
+    for body in (make, lambda k: [*make(k)[:4], k.GRU(3)]):
+        ours = fastrnn.Sequential([layers.Input((4, 8, 7, 2)), *body(layers)])
+        random_weights(ours)
+        path = tmp_path / f"model.{form}"
+        ours.save(path)
+        x = np.random.default_rng(7).normal(size=(2, 4, 8, 7, 2)).astype(np.float32)
+        theirs = keras.models.load_model(path)
+        assert_same(ours, theirs, x)
+        theirs.save(path)
+        assert_same(models.load_model(path), theirs, x)
+
+
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "SGD": {"momentum": 0.9, "nesterov": True},
+    "RMSprop": {"momentum": 0.5, "centered": True},
+    "Adam": {"amsgrad": True, "clipnorm": 1.0, "use_ema": True},
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_training_goes_on_in_the_other_library(name: str, form: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(6, 5, 4)).astype(np.float32)
+    y = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 6)]
+    options = OPTIMIZERS[name] | {"learning_rate": 0.01}
+
+    def compiled(library: Any) -> Any:
+        k = library.layers
+        model = library.Sequential(
+            [k.Input((5, 4)), k.LSTM(4), k.BatchNormalization(), k.Dense(3, activation="softmax")]
+        )
+        random_weights(model)
+        loss = library.losses.CategoricalCrossentropy(label_smoothing=0.1)
+        optimizer = getattr(library.optimizers, name)(**options)
+        model.compile(optimizer, loss, metrics=["accuracy"], weighted_metrics=["mae"])
+        return model
+
+    def train(model: Any) -> list[float]:
+        return [float(model.train_on_batch(x, y)[0]) for _ in range(5)]
+
+    path = tmp_path / f"model.{form}"
+    straight = compiled(fastrnn)
+    expected = train(straight) + train(straight)
+    for first, load in ((fastrnn, keras.models.load_model), (keras, models.load_model)):
+        model = compiled(first)
+        losses = train(model)
+        model.save(path)
+        other = load(path)
+        np.testing.assert_allclose(losses + train(other), expected, rtol=2e-4)
+        for one, two in zip(straight.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_allclose(one, two, rtol=2e-3, atol=2e-4)
+
+
+def test_descriptions_go_both_ways() -> None:
+    ours, theirs, x = pair(RECURRENT["bidirectional"], (6, 4))
+    ours.compile(optimizers.Adam(0.02), "mse", metrics=["mae"])
+    theirs.compile("sgd", "mae")
+    to_keras = keras.models.model_from_json(ours.to_json())
+    to_keras.set_weights(ours.get_weights())
+    assert_same(ours, to_keras, x)
+    to_ours = models.model_from_json(theirs.to_json())
+    to_ours.set_weights(theirs.get_weights())
+    assert_same(to_ours, theirs, x)

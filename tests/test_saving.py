@@ -1,0 +1,109 @@
+"""Whole models in files: everything comes back, and nothing that means harm gets in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastrnn
+from fastrnn import layers, models, optimizers
+from small_models import C, model_of, problem
+
+Array = np.ndarray[Any, Any]
+
+
+def assert_same(one: fastrnn.Model, other: fastrnn.Model, x: Array) -> None:
+    assert one.get_config() == other.get_config()
+    np.testing.assert_equal(one.get_weights(), other.get_weights())
+    np.testing.assert_array_equal(one.predict(x, verbose=0), other.predict(x, verbose=0))
+
+
+def clip_model() -> tuple[fastrnn.Sequential, Array]:
+    """Layers for images that run over frames, and a recurrent layer that makes rows of them."""
+    model = fastrnn.Sequential(
+        [
+            layers.Conv2D(4, 3, activation="relu", input_shape=(5, 12, 9, 2)),
+            layers.MaxPooling2D(2),
+            layers.BatchNormalization(),
+            layers.Flatten(),
+            layers.Bidirectional(layers.GRU(3, return_sequences=True)),
+            layers.TimeDistributed(layers.Dense(4)),
+            layers.LSTM(3),
+        ]
+    )
+    return model, np.random.default_rng(3).random((2, 5, 12, 9, 2), np.float32)
+
+
+def test_models_come_back_whole(tmp_path: Path) -> None:
+    x, y = problem()
+    model = model_of()
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    other = models.load_model(tmp_path / "model.keras")
+    assert_same(model, other, x)
+    assert other.optimizer is not None
+    assert other.optimizer.iterations == 2
+    assert other.optimizer.learning_rate == 0.02
+    assert other.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    assert not models.load_model(tmp_path / "model.keras", compile=False).compiled
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.keras"]
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "RMSprop", "Adam"])
+def test_training_goes_on_as_if_it_had_not_stopped(optimizer: str, tmp_path: Path) -> None:
+    x, y = problem()
+    options: dict[str, Any] = {"Adam": {"amsgrad": True}, "SGD": {"momentum": 0.9}}.get(
+        optimizer, {"momentum": 0.5, "centered": True}
+    )
+    model = model_of()
+    model.compile(getattr(optimizers, optimizer)(0.01, use_ema=True, **options), model.loss)
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    model.save(tmp_path / "model.keras")
+    other = models.load_model(tmp_path / "model.keras")
+    for _ in range(3):
+        assert model.train_on_batch(x, y) == other.train_on_batch(x, y)
+    assert_same(model, other, x)
+
+
+def test_layers_over_frames_come_back_as_they_were(tmp_path: Path) -> None:
+    model, x = clip_model()
+    model.save(tmp_path / "model.keras")
+    assert_same(model, models.load_model(tmp_path / "model.keras"), x)
+
+
+def test_a_description_makes_a_model_with_new_weights() -> None:
+    model, x = clip_model()
+    for other in (models.clone_model(model), models.model_from_json(model.to_json())):
+        assert other.get_config() == model.get_config()
+        assert (other.get_weights()[0] != model.get_weights()[0]).any()
+        other.set_weights(model.get_weights())
+        assert_same(model, other, x)
+
+
+def test_layers_of_ones_own(tmp_path: Path) -> None:
+    class Wide(layers.Dense):
+        pass
+
+    model = fastrnn.Sequential([layers.Input((3,)), layers.TimeDistributed(Wide(2)), Wide(2)][::2])
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="unknown layer 'Wide'"):
+        models.load_model(tmp_path / "model.keras")
+    other = models.load_model(tmp_path / "model.keras", custom_objects={"Wide": Wide})
+    assert type(other.layers[0]) is Wide
+
+
+def test_names_and_states_that_do_not_do(tmp_path: Path) -> None:
+    model = model_of()
+    with pytest.raises(ValueError, match=r"must end in \.keras"):
+        model.save(tmp_path / "model.txt")
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        models.load_model(tmp_path / "none.keras")
+    with pytest.raises(ValueError, match="has no weights to save"):
+        fastrnn.Sequential([layers.Dense(C)]).save(tmp_path / "model.keras")
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(FileExistsError):
+        model.save(tmp_path / "model.keras", overwrite=False)

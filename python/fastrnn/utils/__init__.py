@@ -3,17 +3,24 @@
 from fastrnn.utils.custom_objects import custom_object_scope
 from fastrnn.utils.dataset import PyDataset, Sequence
 from fastrnn.utils.dtypes import floatx, set_floatx
+from fastrnn.utils.images import array_to_img, img_to_array, load_img, save_img
 from fastrnn.utils.labels import normalize, to_categorical
 from fastrnn.utils.progress import Progbar
 from fastrnn.utils.random import set_random_seed
+from fastrnn.utils.sequences import pad_sequences
 
 __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "custom_object_scope",
     "floatx",
+    "img_to_array",
+    "load_img",
     "normalize",
+    "pad_sequences",
+    "save_img",
     "set_floatx",
     "set_random_seed",
     "to_categorical",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastrnn import losses, metrics
+from fastrnn import Sequential, layers, losses, metrics, optimizers
 
 N, T, C = 6, 3, 4
 
@@ -41,8 +41,25 @@ CASES: dict[str, tuple[losses.Loss, str]] = {
     "binary": (losses.BinaryCrossentropy(), "one-hot"),
     "binary_logits": (losses.BinaryCrossentropy(from_logits=True), "one-hot"),
     "binary_smooth": (losses.BinaryCrossentropy(label_smoothing=0.1), "one-hot"),
+    "generalized": (losses.CategoricalGeneralizedCrossEntropy(0.7), "integer"),
+    "binary_focal": (losses.BinaryFocalCrossentropy(True, 0.3, 1.5, False, 0.1), "one-hot"),
+    "binary_focal_logits": (losses.BinaryFocalCrossentropy(from_logits=True), "one-hot"),
+    "focal": (losses.CategoricalFocalCrossentropy([0.1, 0.4, 0.2, 0.3], 1.5), "one-hot"),
+    "focal_logits": (losses.CategoricalFocalCrossentropy(from_logits=True), "one-hot"),
+    "kl": (losses.KLDivergence(), "one-hot"),
+    "poisson": (losses.Poisson(), "one-hot"),
     "mse": (losses.MeanSquaredError(), "number"),
     "mae": (losses.MeanAbsoluteError(), "number"),
+    "mape": (losses.MeanAbsolutePercentageError(), "number"),
+    "msle": (losses.MeanSquaredLogarithmicError(), "one-hot"),
+    "huber": (losses.Huber(0.8), "number"),
+    "log_cosh": (losses.LogCosh(), "number"),
+    "hinge": (losses.Hinge(), "one-hot"),
+    "squared_hinge": (losses.SquaredHinge(), "one-hot"),
+    "categorical_hinge": (losses.CategoricalHinge(), "one-hot"),
+    "cosine": (losses.CosineSimilarity(), "number"),
+    "tversky": (losses.Tversky(0.3, 0.6, axis=-1), "one-hot"),
+    "dice": (losses.Dice(axis=-1), "one-hot"),
 }
 
 
@@ -127,6 +144,91 @@ def test_masked_steps_are_left_out_of_the_mean(rng: np.random.Generator) -> None
     assert losses.MeanSquaredError().reduce(each, None, None, np.zeros((N, T), bool)) == 0
 
 
+@pytest.mark.parametrize("axis", [None, 1, (0, 2), (1, 2)])
+@pytest.mark.parametrize("make", [losses.Dice, losses.Tversky])
+def test_gradients_over_other_axes(make: Any, axis: Any, rng: np.random.Generator) -> None:
+    check_reduced_gradient(make(axis=axis), rng.random((N, T, C)), rng.random((N, T, C)), rng)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_gradients_of_vectors_on_other_axes(axis: int, rng: np.random.Generator) -> None:
+    y_true, y_pred = rng.normal(size=(2, N, T, C))
+    check_reduced_gradient(losses.CosineSimilarity(axis), y_true, y_pred, rng)
+
+
+def check_reduced_gradient(
+    loss: losses.Loss, y_true: Array, y_pred: Array, rng: np.random.Generator
+) -> None:
+    """With random weights of the values, against a difference along a random direction."""
+    target = loss.prepare(y_true, y_pred)
+    values, gradient = loss.value_and_gradient(target, y_pred)
+    weights = rng.random(values.shape)
+    loss.reduce(values, gradient, weights)
+    direction, step = rng.normal(size=y_pred.shape), 1e-6
+    ends = [
+        loss.reduce(loss.value_and_gradient(target, y_pred + s * direction)[0], None, weights)
+        for s in (step, -step)
+    ]
+    slope = (ends[0] - ends[1]) / (2 * step)
+    assert float((gradient * direction).sum()) == pytest.approx(slope, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("remove_diagonal", [True, False])
+def test_circle_gradient(remove_diagonal: bool, rng: np.random.Generator) -> None:
+    loss = losses.Circle(8.0, 0.3, remove_diagonal)
+    y_pred = rng.normal(size=(7, 5))
+    y_pred /= np.linalg.norm(y_pred, axis=1, keepdims=True)
+    target = loss.prepare([0, 1, 0, 2, 1, 0, 3], y_pred)  # labels 2 and 3 have no partner
+    values, gradient = loss.value_and_gradient(target, y_pred)
+    assert np.isfinite(values).all()
+    direction, step = rng.normal(size=y_pred.shape), 1e-6
+
+    def value(prediction: Array) -> float:
+        return float(loss.value_and_gradient(target, prediction)[0].sum())
+
+    slope = (value(y_pred + step * direction) - value(y_pred - step * direction)) / (2 * step)
+    assert float((gradient * direction).sum()) == pytest.approx(slope, rel=1e-6)
+    with pytest.raises(ValueError, match="circle: samples meet each other and cannot be weighted"):
+        loss(target, y_pred, np.ones(7))
+
+
+def test_functions_of_ones_own(rng: np.random.Generator) -> None:
+    def quartic(y_true: Array, y_pred: Array, scale: float = 1.0) -> tuple[Array, Array]:
+        error = y_pred - y_true
+        return scale * (error**4).mean(-1), 4 * scale * error**3 / C
+
+    y_true, y_pred = rng.normal(size=(2, N, C))
+    check_reduced_gradient(losses.get(quartic), y_true, y_pred, rng)
+    assert losses.get(quartic).name == "quartic"
+    doubled = losses.LossFunctionWrapper(quartic, scale=2.0)
+    assert doubled(y_true, y_pred) == pytest.approx(2 * ((y_pred - y_true) ** 4).mean())
+    for wrong, kind, message in (
+        (lambda t, p: ((t - p) ** 2).mean(-1), TypeError, r"must return \(values, gradient\)"),
+        (lambda t, p: (p[..., 0], p[..., 0]), ValueError, "gradient must be of the predictions'"),
+        (lambda t, p: (p[:2, 0], p), ValueError, "values must be one per sample"),
+    ):
+        with pytest.raises(kind, match=message):
+            losses.get(wrong)(y_true, y_pred)
+
+
+def test_a_model_trains_with_a_function_of_ones_own(rng: np.random.Generator) -> None:
+    def halved(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        error = y_pred - y_true
+        return 0.5 * (error**2).mean(-1), error / error.shape[-1]
+
+    x, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 2))
+    fitted = []
+    for loss in (halved, losses.MeanSquaredError()):
+        model = Sequential([layers.Input((3,)), layers.Dense(2, kernel_initializer="ones")])
+        model.compile(optimizers.SGD(0.2 if loss is halved else 0.1), loss)
+        model.fit(x, y, epochs=3, verbose=0, shuffle=False)
+        fitted.append(model.predict(x, verbose=0))
+    np.testing.assert_allclose(*fitted, rtol=1e-5)
+    model.compile("sgd", lambda y_true, y_pred: y_pred)
+    with pytest.raises(TypeError, match=r"loss <lambda>: the function must return \(values"):
+        model.fit(x, y, verbose=0)
+
+
 def test_functions_and_names(rng: np.random.Generator) -> None:
     y_true, y_pred = rng.normal(size=(2, N, C))
     np.testing.assert_allclose(
@@ -138,14 +240,19 @@ def test_functions_and_names(rng: np.random.Generator) -> None:
     assert losses.get(described).get_config()["from_logits"]
     for loss, _ in CASES.values():
         assert type(loss).from_config(loss.get_config()).get_config() == loss.get_config()
+        again = losses.deserialize(losses.serialize(loss))
+        assert type(again) is type(loss)
+        assert again.get_config() == loss.get_config()
 
 
 def test_errors_of_losses(rng: np.random.Generator) -> None:
     y_pred = softmax(rng.normal(size=(N, C)))
     with pytest.raises(ValueError, match="unknown loss 'categorical_crosentropy'; did you mean"):
         losses.get("categorical_crosentropy")
-    with pytest.raises(TypeError, match="value_and_gradient"):
-        losses.get(lambda y_true, y_pred: 0)
+    with pytest.raises(TypeError, match="a loss must be a name"):
+        losses.get(3)
+    with pytest.raises(ValueError, match="delta must not be negative"):
+        losses.Huber(-1)
     with pytest.raises(ValueError, match="labels must be from 0 to 3 .* got 0 to 7"):
         losses.SparseCategoricalCrossentropy()([0, 7, 0, 0, 0, 0], y_pred)
     with pytest.raises(ValueError, match="one integer per prediction.*categorical_crossentropy"):

@@ -7,46 +7,101 @@ from typing import Any
 from fastrnn.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
     binary_crossentropy,
     categorical_crossentropy,
-    sparse_categorical_crossentropy,
+)
+from fastrnn.losses.distributions import KLDivergence, Poisson, kl_divergence, poisson
+from fastrnn.losses.focal import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+)
+from fastrnn.losses.hinge import (
+    CategoricalHinge,
+    Hinge,
+    SquaredHinge,
+    categorical_hinge,
+    hinge,
+    squared_hinge,
 )
 from fastrnn.losses.loss import Loss
+from fastrnn.losses.overlap import Dice, Tversky, dice, tversky
 from fastrnn.losses.regression import (
+    Huber,
+    LogCosh,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    huber,
+    log_cosh,
     mean_absolute_error,
+    mean_absolute_percentage_error,
     mean_squared_error,
+    mean_squared_logarithmic_error,
 )
-from fastrnn.utils import naming
-
-_CLASSES: tuple[type[Loss], ...] = (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    MeanAbsoluteError,
-    MeanSquaredError,
+from fastrnn.losses.similarity import Circle, CosineSimilarity, circle, cosine_similarity
+from fastrnn.losses.sparse import (
+    CategoricalGeneralizedCrossEntropy,
     SparseCategoricalCrossentropy,
+    categorical_generalized_cross_entropy,
+    sparse_categorical_crossentropy,
 )
-_TABLE: dict[str, Any] = {
-    name: cls for cls in _CLASSES for name in (cls.__name__, naming.to_snake_case(cls.__name__))
-} | {"MAE": MeanAbsoluteError, "MSE": MeanSquaredError}
-_TABLE |= {"mae": MeanAbsoluteError, "mse": MeanSquaredError}
-_FUNCTIONS: dict[Any, type[Loss]] = {
-    binary_crossentropy: BinaryCrossentropy,
-    categorical_crossentropy: CategoricalCrossentropy,
-    mean_absolute_error: MeanAbsoluteError,
-    mean_squared_error: MeanSquaredError,
-    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
+from fastrnn.losses.wrapper import LossFunctionWrapper
+from fastrnn.utils import custom_object_scope, naming
+
+# Each class, and the function of the same name in snake case.
+_PAIRS: dict[type[Loss], Any] = {
+    BinaryCrossentropy: binary_crossentropy,
+    BinaryFocalCrossentropy: binary_focal_crossentropy,
+    CategoricalCrossentropy: categorical_crossentropy,
+    CategoricalFocalCrossentropy: categorical_focal_crossentropy,
+    CategoricalGeneralizedCrossEntropy: categorical_generalized_cross_entropy,
+    CategoricalHinge: categorical_hinge,
+    Circle: circle,
+    CosineSimilarity: cosine_similarity,
+    Dice: dice,
+    Hinge: hinge,
+    Huber: huber,
+    KLDivergence: kl_divergence,
+    LogCosh: log_cosh,
+    MeanAbsoluteError: mean_absolute_error,
+    MeanAbsolutePercentageError: mean_absolute_percentage_error,
+    MeanSquaredError: mean_squared_error,
+    MeanSquaredLogarithmicError: mean_squared_logarithmic_error,
+    Poisson: poisson,
+    SparseCategoricalCrossentropy: sparse_categorical_crossentropy,
+    SquaredHinge: squared_hinge,
+    Tversky: tversky,
 }
+_ALIASES: dict[str, type[Loss]] = {
+    "bce": BinaryCrossentropy,
+    "kld": KLDivergence,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
+}
+_TABLE: dict[str, Any] = {
+    **{cls.__name__: cls for cls in _PAIRS},
+    **{function.__name__: cls for cls, function in _PAIRS.items()},
+    **_ALIASES,
+    **{name.upper(): cls for name, cls in _ALIASES.items()},
+    "kullback_leibler_divergence": KLDivergence,  # Keras 2
+    "logcosh": LogCosh,
+}
+_CLASS_OF = {function: cls for cls, function in _PAIRS.items()}
 
 
 def get(identifier: Any) -> Loss:
-    """The loss for a name, a description, a class, one of our loss functions or a `Loss`.
+    """The loss for a name, a description, a class, a function or a `Loss`.
 
     Parameters
     ----------
     identifier : str, dict, type, callable or Loss
+        A function of one's own takes (y_true, y_pred) and returns (values, gradient): see
+        `LossFunctionWrapper`.
 
     Returns
     -------
@@ -57,7 +112,7 @@ def get(identifier: Any) -> Loss:
     ValueError
         If no loss has that name.
     TypeError
-        If `identifier` is a function whose gradient is unknown.
+        If `identifier` is none of these.
 
     Examples
     --------
@@ -70,27 +125,78 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if isinstance(identifier, (str, dict)):
-        loss: Loss = naming.from_config("loss", identifier, _TABLE)
-        return loss
-    if callable(identifier) and identifier in _FUNCTIONS:
-        return _FUNCTIONS[identifier]()
+        return deserialize(identifier)
+    if callable(identifier):
+        cls = _CLASS_OF.get(identifier)
+        return LossFunctionWrapper(identifier) if cls is None else cls()
     raise TypeError(
-        "a loss must be a name or a fastrnn.losses.Loss, whose value_and_gradient() gives the "
-        f"gradient that training needs, got {identifier!r}"
+        "a loss must be a name, a fastrnn.losses.Loss or a function of (y_true, y_pred) that "
+        f"returns (values, gradient), got {identifier!r}"
     )
+
+
+def serialize(loss: Loss) -> dict[str, Any]:
+    """Keras' description of a loss."""
+    return {
+        "module": "keras.losses",
+        "class_name": type(loss).__name__,
+        "config": loss.get_config(),
+        "registered_name": None,
+    }
+
+
+def deserialize(name: str | dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Loss:
+    """The loss for a name or what `serialize` returned."""
+    with custom_object_scope(custom_objects):
+        return get(naming.from_config("loss", name, _TABLE))
 
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
+    "Circle",
+    "CosineSimilarity",
+    "Dice",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
     "Loss",
+    "LossFunctionWrapper",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
     "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "Tversky",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "categorical_hinge",
+    "circle",
+    "cosine_similarity",
+    "deserialize",
+    "dice",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
     "mean_absolute_error",
+    "mean_absolute_percentage_error",
     "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "serialize",
     "sparse_categorical_crossentropy",
+    "squared_hinge",
+    "tversky",
 ]

@@ -22,9 +22,11 @@ class Loss:
 
     Parameters
     ----------
+    name : str, optional
     reduction : {"sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", None}
         How the samples' losses become one number.
-    name : str, optional
+    dtype : optional
+        Accepted as Keras does; losses are computed in the predictions' own precision.
 
     Examples
     --------
@@ -41,8 +43,15 @@ class Loss:
     # that is exact where probabilities saturate; None where there is none.
     fused_activation: str | None = None
 
+    # Axes of the predictions that one value is taken over; None for the last ones, as many as
+    # the values lack.
+    axis: int | tuple[int, ...] | None = None
+
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = None
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
     ) -> None:
         reduction = "none" if reduction is None else reduction
         if reduction not in _REDUCTIONS:
@@ -61,6 +70,11 @@ class Loss:
         if self.reduction == "none":
             return values if weights is None else values * fit_rank(weights, values)
         return self.reduce(values, None, weights, self.valid(targets))
+
+    def values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        """The samples' losses, neither weighted nor reduced."""
+        prediction = as_float(y_pred)
+        return self.value_and_gradient(self.prepare(y_true, prediction), prediction)[0]
 
     def valid(self, y_true: Array) -> Array | None:
         """Which samples count, as an array of bool; None where all do."""
@@ -128,6 +142,8 @@ class Loss:
             return float(np.add.reduce(values, axis=None)) * scale
         weights: Array | None = None
         if mask is not None:
+            if mask.ndim > values.ndim > 0:  # a sample of several steps counts if one of them does
+                mask = np.asarray(mask.any(axis=tuple(range(values.ndim, mask.ndim))))
             weights = fit_rank(mask, values).astype(values.dtype)
             if mean and self.reduction != "mean_with_sample_weight":
                 weights *= mask.size / max(1, int(np.count_nonzero(mask)))
@@ -135,17 +151,23 @@ class Loss:
             extra = fit_rank(sample_weight, values)
             weights = extra if weights is None else weights * extra
         assert weights is not None
-        values = values * weights
+        weighted = values * weights
         scale = 1.0
         if self.reduction == "mean_with_sample_weight":
-            total = float(np.broadcast_to(weights, values.shape).sum())
+            total = float(np.broadcast_to(weights, weighted.shape).sum())
             scale = 1.0 / total if total else 0.0
         elif mean:
-            scale = 1.0 / max(1, values.size)
+            scale = 1.0 / max(1, weighted.size)
         if gradient is not None:
             factors = np.asarray(weights * scale, gradient.dtype)
-            gradient *= factors[..., None] if gradient.ndim > factors.ndim else factors
-        return float(values.sum()) * scale
+            gradient *= factors.sum() if values.ndim == 0 else self._spread(factors, gradient.ndim)
+        return float(weighted.sum()) * scale
+
+    def _spread(self, factors: Array, rank: int) -> Array:
+        """Factors of the values, with the axes that their gradient has more."""
+        if factors.ndim < rank and self.axis is not None:
+            return np.expand_dims(factors, self.axis)
+        return factors.reshape(factors.shape + (1,) * (rank - factors.ndim))
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that make the same loss again."""
@@ -155,6 +177,18 @@ class Loss:
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Make a loss from what `get_config` returned."""
         return cls(**config)
+
+
+class BuiltInLoss(Loss):
+    """Base of the losses without arguments of their own: as Keras has them, the reduction first."""
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
 
 
 def as_float(values: ArrayLike) -> Array:

@@ -1,0 +1,122 @@
+"""Losses give what Keras' give: values, reductions, weights, gradients by TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastrnn import losses
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+keras = pytest.importorskip("keras", reason="Keras is not installed")
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+
+N, T, C = 7, 5, 4
+Array = np.ndarray[Any, Any]
+
+# Class, arguments, and what targets are.
+CASES: list[tuple[str, dict[str, Any], str]] = [
+    ("MeanSquaredError", {}, "number"),
+    ("MeanAbsoluteError", {}, "number"),
+    ("MeanAbsolutePercentageError", {}, "number"),
+    ("MeanSquaredLogarithmicError", {}, "number"),
+    ("Huber", {}, "number"),
+    ("Huber", {"delta": 0.3}, "number"),
+    ("LogCosh", {}, "number"),
+    ("CosineSimilarity", {}, "number"),
+    ("CosineSimilarity", {"axis": 1}, "number"),
+    ("Hinge", {}, "one-hot"),
+    ("Hinge", {}, "number"),
+    ("SquaredHinge", {}, "one-hot"),
+    ("CategoricalHinge", {}, "one-hot"),
+    ("KLDivergence", {}, "one-hot"),
+    ("KLDivergence", {}, "share"),
+    ("Poisson", {}, "share"),
+    ("BinaryCrossentropy", {}, "one-hot"),
+    ("BinaryFocalCrossentropy", {}, "one-hot"),
+    ("BinaryFocalCrossentropy", {"apply_class_balancing": True, "gamma": 1.5}, "one-hot"),
+    ("BinaryFocalCrossentropy", {"from_logits": True, "label_smoothing": 0.2}, "one-hot"),
+    ("CategoricalCrossentropy", {"label_smoothing": 0.2}, "share"),
+    ("CategoricalFocalCrossentropy", {}, "one-hot"),
+    ("CategoricalFocalCrossentropy", {"alpha": 0.5, "gamma": 3.0}, "share"),
+    ("CategoricalFocalCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "one-hot"),
+    ("SparseCategoricalCrossentropy", {}, "integer"),
+    ("SparseCategoricalCrossentropy", {"from_logits": True, "ignore_class": 2}, "integer"),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.3}, "integer"),
+    ("Dice", {}, "one-hot"),
+    ("Dice", {"axis": (1, 2)}, "share"),
+    ("Tversky", {"alpha": 0.3, "beta": 0.8}, "one-hot"),
+    ("Tversky", {"alpha": 0.3, "beta": 0.8, "axis": (1, 2)}, "one-hot"),
+]
+
+
+def data(rng: np.random.Generator, kind: str, logits: bool, steps: int) -> tuple[Array, Array]:
+    shape = (N, steps, C) if steps else (N, C)
+    classes = rng.integers(0, C, shape[:-1])
+    y_true = {
+        "number": rng.normal(size=shape),
+        "one-hot": np.eye(C)[classes],
+        "share": rng.dirichlet(np.ones(C), shape[:-1]),
+        "integer": classes,
+    }[kind]
+    y_pred = rng.normal(size=shape) * 3
+    if not logits and kind != "number":
+        y_pred = np.exp(y_pred) / np.exp(y_pred).sum(-1, keepdims=True)
+    return y_true if kind == "integer" else y_true.astype(np.float32), y_pred.astype(np.float32)
+
+
+@pytest.mark.parametrize("steps", [0, T])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("name", "arguments", "kind"), CASES)
+def test_losses_as_keras(
+    name: str, arguments: dict[str, Any], kind: str, weighted: bool, steps: int
+) -> None:
+    if "axis" in arguments and not steps:
+        pytest.skip("the axis is that of steps")
+    import tensorflow as tf
+
+    rng = np.random.default_rng(3)
+    y_true, y_pred = data(rng, kind, arguments.get("from_logits", False), steps)
+    ours = getattr(losses, name)(**arguments)
+    theirs = getattr(keras.losses, name)(**arguments)
+    values, gradient = ours.value_and_gradient(ours.prepare(y_true, y_pred), y_pred.copy())
+    assert values.dtype == gradient.dtype == np.float32
+    weights = rng.random(values.shape).astype(np.float32) if weighted and values.ndim else None
+    prediction = tf.convert_to_tensor(y_pred)
+    with tf.GradientTape() as tape:
+        tape.watch(prediction)
+        other = theirs(y_true, prediction, weights)
+    assert ours(y_true, y_pred, weights) == pytest.approx(float(other), rel=2e-5)
+    ours.reduce(values, gradient, weights, ours.valid(ours.prepare(y_true, y_pred)))
+    expected = tape.gradient(other, prediction).numpy()
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=2e-5 * np.abs(expected).max())
+    config, wanted = ours.get_config(), theirs.get_config()
+    assert config.keys() >= wanted.keys()
+    assert config["name"] == wanted["name"]
+
+
+@pytest.mark.parametrize("remove_diagonal", [True, False])
+def test_circle_as_keras(remove_diagonal: bool) -> None:
+    rng = np.random.default_rng(4)
+    embeddings = rng.normal(size=(9, 3)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    labels = np.array([0, 1, 0, 2, 1, 0, 3, 3, 3])
+    arguments = {"gamma": 20.0, "margin": 0.3, "remove_diagonal": remove_diagonal}
+    mine = losses.Circle(**arguments)(labels, embeddings)  # type: ignore[arg-type]
+    assert mine == pytest.approx(
+        float(keras.losses.Circle(**arguments)(labels, embeddings)), rel=1e-4
+    )
+
+
+def test_names_and_functions_as_keras() -> None:
+    exported = [name for name in dir(keras.losses) if not name.startswith("_")]
+    assert [name for name in exported if not hasattr(losses, name)] == ["CTC", "ctc"]
+    for name, known in keras.src.losses.ALL_OBJECTS_DICT.items():
+        if name not in ("Loss", "LossFunctionWrapper", "CTC", "ctc"):
+            ours = type(losses.get(name)).__name__
+            assert not isinstance(known, type) or ours == known.__name__

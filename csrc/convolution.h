@@ -53,11 +53,16 @@ struct ConvInput {
   Activation activation;
 };
 
+// The gradients of the kernel and of the bias, from that of the output: dz = dy times the
+// activation's derivative where it gave y.
 template <class T>
 struct ConvWeights {
   ConvShape shape;
   const T* x;
-  const T* dz;
+  const T* dy;
+  const T* y;  // null for a linear activation, and for depthwise: dy is dz
+  Activation activation;
+  T* dz;  // out, where y is given; or null where nobody needs it
   T* dkernel;
   T* dbias;  // (filters), or null
 };

@@ -47,14 +47,22 @@ void bind_type(py::module_& m, const char* suffix) {
         py::arg("shape"), py::arg("im2col"), py::arg("dz"), py::arg("kernel"), py::arg("bias"),
         py::arg("dx"), py::arg("activation"));
   m.def(("conv_weights" + name).c_str(),
-        [](const std::vector<int>& numbers, const py::object& x, const py::object& dz,
-           const py::object& dkernel, const py::object& dbias) {
-          const ConvWeights<T> args{conv_shape(numbers), pointer<const T>(x), pointer<const T>(dz),
-                                    pointer<T>(dkernel), pointer<T>(dbias)};
+        [](const std::vector<int>& numbers, const py::object& x, const py::object& dy,
+           const py::object& dkernel, const py::object& dbias, const py::object& y, int activation,
+           const py::object& dz) {
+          const ConvWeights<T> args{conv_shape(numbers),
+                                    pointer<const T>(x),
+                                    pointer<const T>(dy),
+                                    pointer<const T>(y),
+                                    static_cast<Activation>(activation),
+                                    pointer<T>(dz),
+                                    pointer<T>(dkernel),
+                                    pointer<T>(dbias)};
           const py::gil_scoped_release release;
           conv_weights(args);
         },
-        py::arg("shape"), py::arg("x"), py::arg("dz"), py::arg("dkernel"), py::arg("dbias"));
+        py::arg("shape"), py::arg("x"), py::arg("dy"), py::arg("dkernel"), py::arg("dbias"),
+        py::arg("y") = py::none(), py::arg("activation") = 0, py::arg("dz") = py::none());
 }
 
 }  // namespace

@@ -242,7 +242,7 @@ class DepthwiseGradient {
     const T* dz = nullptr;
     for_each_pixel(band, pass_, source_, s_.out, [&](int p, ptrdiff_t from, ptrdiff_t row) {
       me.rows[p] = base + from;
-      if (p == 0) dz = args_.dz + row * s_.filters;
+      if (p == 0) dz = args_.dy + row * s_.filters;
       ++count;
     });
     for_each_slice<T>(0, s_.filters, [&](auto f) {

@@ -8,6 +8,7 @@
 // team.
 #pragma once
 
+#include "cpu/activations.h"
 #include "cpu/buffer.h"
 #include "cpu/panels.h"
 #include "cpu/parallel.h"
@@ -96,7 +97,8 @@ class KernelGradient {
   struct Chunk {
     T* copy;
     ptrdiff_t* at;  // where each pixel lies from the first
-    T* dz;          // [group][panel][pixel][lanes], unless it can be read in place
+    T* dz;          // where the activation's part is done here and the caller needs no dz
+    T* packed;      // dz [group][panel][pixel][lanes], unless it can be read in place
   };
 
   void lay_out(Layout& layout, int team) {
@@ -106,7 +108,9 @@ class KernelGradient {
       Chunk c;
       c.copy = layout.take<T>(source_.copy_size());
       c.at = layout.take<ptrdiff_t>(bands_.pixels() + kAhead);
-      c.dz = layout.take<T>(in_place_ ? 0 : packed_elements(panels_, bands_.pixels()) * s_.groups);
+      const bool own_dz = args_.y && !args_.dz;
+      c.dz = layout.take<T>(own_dz ? static_cast<size_t>(bands_.pixels()) * s_.filters : 0);
+      c.packed = layout.take<T>(in_place_ ? 0 : packed_elements(panels_, bands_.pixels()) * s_.groups);
       if (chunks_) chunks_[i] = c;
     }
     sums_ = layout.take<T>(slices_ == 1 ? 0 : slices_ * (kernel_size() + s_.filters));
@@ -131,7 +135,12 @@ class KernelGradient {
     const ptrdiff_t first_pixel =
         ((static_cast<ptrdiff_t>(band.image) * s_.out[0] + band.plane) * s_.out[1] + band.row) *
         s_.out[2];
-    const T* dz = args_.dz + first_pixel * s_.filters;
+    const T* dz = args_.dy + first_pixel * s_.filters;
+    if (args_.y) {
+      T* own = args_.dz ? args_.dz + first_pixel * s_.filters : chunk.dz;
+      before_activation(dz, args_.y + first_pixel * s_.filters, count, own, team);
+      dz = own;
+    }
     team.each(panels_.count() * s_.groups, [&](int i) {
       const Panel panel = panels_[i % panels_.count()];
       const int column = i / panels_.count() * group_out_;
@@ -161,8 +170,20 @@ class KernelGradient {
     team.barrier();
   }
 
+  void before_activation(const T* dy, const T* y, int count, T* dz, const Team& team) const {
+    constexpr ptrdiff_t kPart = 4096;
+    const ptrdiff_t size = static_cast<ptrdiff_t>(count) * s_.filters;
+    team.each(static_cast<int>((size + kPart - 1) / kPart), [&](int i) {
+      const ptrdiff_t begin = i * kPart, end = begin + kPart < size ? begin + kPart : size;
+      for_each_slice<T>(begin, end, [&](auto s) {
+        s.put(dz, s.get(dy) * activation_gradient<T>(args_.activation, s.get(y)));
+      });
+    });
+    team.barrier();
+  }
+
   T* packed(const Chunk& chunk, int count, int group, const Panel& panel) const {
-    return chunk.dz + packed_elements(panels_, count) * group +
+    return chunk.packed + packed_elements(panels_, count) * group +
            static_cast<size_t>(panel.unit0) * count;
   }
 

@@ -147,6 +147,64 @@ FASTRNN_INLINE void give_to_maximum(const Box& box, const Strides& strides, cons
   });
 }
 
+// Whether every pixel is in one window at most: such are divided by windows, and written once.
+bool apart(const PoolShape& s) {
+  for (int i = 0; i < 3; ++i) {
+    if (s.stride[i] != s.window[i] || s.before[i] != 0) return false;
+  }
+  return true;
+}
+
+template <class T>
+void max_backward_apart(const PoolBackward<T>& a) {
+  const PoolShape& s = a.shape;
+  const Strides in(s.in, s.channels);
+  const Vec<T> zero = set1(T(0));
+  const ptrdiff_t rows = static_cast<ptrdiff_t>(s.batch) * s.out[0] * s.out[1];
+  share_items(rows, 1, s.out[2] * window_work(s), [&](ptrdiff_t begin, ptrdiff_t end) {
+    for (ptrdiff_t r = begin; r < end; ++r) {
+      const ptrdiff_t plane = r / s.out[1], n = plane / s.out[0];
+      const ptrdiff_t o[2] = {plane - n * s.out[0], r - plane * s.out[1]};
+      const T* image = a.x + n * in.image;
+      T* dx = a.dx + n * in.image;
+      Box box = {window_of(s, 0, o[0]), window_of(s, 1, o[1]), {}};
+      // The last window along an axis clears what lies behind it, too.
+      Range owned[2] = {box.d, box.h};
+      for (int i = 0; i < 2; ++i) {
+        if (o[i] == s.out[i] - 1) owned[i].end = s.in[i];
+      }
+      for (ptrdiff_t d = owned[0].begin; d < owned[0].end; ++d) {
+        for (ptrdiff_t h = owned[1].begin; h < owned[1].end; ++h) {
+          const bool covered = d < box.d.end && h < box.h.end;
+          const ptrdiff_t w = covered ? static_cast<ptrdiff_t>(s.out[2]) * s.stride[2] : 0;
+          if (w >= s.in[2]) continue;
+          for_each_slice<T>(in.at(d, h, w), in.at(d, h, s.in[2]),
+                            [&](auto slice) { slice.put(dx, zero); });
+        }
+      }
+      ptrdiff_t at = r * s.out[2] * s.channels;
+      for (ptrdiff_t w = 0; w < s.out[2]; ++w, at += s.channels) {
+        box.w = window_of(s, 2, w);
+        for_each_tile<T>(s.channels, [&](auto tile) {
+          Vec<T> gradient[tile.count], top[tile.count];
+          for (int i = 0; i < tile.count; ++i) {
+            gradient[i] = tile[i].get(a.dy + at);
+            top[i] = tile[i].get(a.y + at);
+          }
+          for_each_pixel(box, in, [&](ptrdiff_t offset) {
+            for (int i = 0; i < tile.count; ++i) {
+              const Vec<T> v = tile[i].get(image + offset);
+              const IVec<T> hit = (v == top[i]) | (v != v);
+              tile[i].put(dx + offset, select<T>(hit, gradient[i], zero));
+              gradient[i] = select<T>(hit, zero, gradient[i]);
+            }
+          });
+        });
+      }
+    }
+  });
+}
+
 // A member owns a band of dx and walks over all windows that reach into it: where windows overlap,
 // every pixel gathers its gradients in the order of the outputs.
 template <class T>
@@ -227,7 +285,7 @@ void mean_backward(const PoolBackward<T>& a) {
 template <class T>
 void backward(const PoolBackward<T>& a) {
   if (a.kind == PoolKind::kMax) {
-    max_backward(a);
+    apart(a.shape) ? max_backward_apart(a) : max_backward(a);
   } else {
     mean_backward(a);
   }

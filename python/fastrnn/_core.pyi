@@ -130,7 +130,14 @@ def conv_input_float(
     activation: int,
 ) -> None: ...
 def conv_weights_float(
-    shape: Sequence[int], x: _Float, dz: _Float, dkernel: _Float, dbias: _Float | None
+    shape: Sequence[int],
+    x: _Float,
+    dy: _Float,
+    dkernel: _Float,
+    dbias: _Float | None,
+    y: _Float | None = None,
+    activation: int = 0,
+    dz: _Float | None = None,
 ) -> None: ...
 def conv_forward_double(
     shape: Sequence[int],
@@ -151,7 +158,14 @@ def conv_input_double(
     activation: int,
 ) -> None: ...
 def conv_weights_double(
-    shape: Sequence[int], x: _Double, dz: _Double, dkernel: _Double, dbias: _Double | None
+    shape: Sequence[int],
+    x: _Double,
+    dy: _Double,
+    dkernel: _Double,
+    dbias: _Double | None,
+    y: _Double | None = None,
+    activation: int = 0,
+    dz: _Double | None = None,
 ) -> None: ...
 def conv_lstm_forward_float(
     shape: Sequence[int], numbers: dict[str, int], arrays: _Arrays, save: bool

@@ -44,6 +44,10 @@ class Convolution:
         return int(self.kernel.shape[-1])
 
     @property
+    def depthwise(self) -> bool:
+        return self.groups > 1 and self.groups == self.x.shape[-1]
+
+    @property
     def output_shape(self) -> tuple[int, ...]:
         return (self.x.shape[0], *self.places.outputs, self.filters)
 
@@ -182,9 +186,15 @@ def before_activation(
     dz = _arrays.shaped(op, "dy", dy, dtype, shape, "as the output")
     if activation in (None, "linear"):
         return dz
+    return activation_backward(dz, activation, y=_output_of(op, y, activation, shape, dtype))
+
+
+def _output_of(
+    op: str, y: object, activation: object, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Array:
     if y is None:
         raise ValueError(f"{op}: y is needed for the derivative of {activation!r}")
-    return activation_backward(dz, activation, y=y)
+    return _arrays.shaped(op, "y", y, dtype, shape, "as the output")
 
 
 def gradient_arrays(
@@ -217,20 +227,32 @@ def backward(
     out: Gradients | None,
 ) -> Gradients:
     """Return the gradients of :func:`forward`."""
-    dz = before_activation(op, dy, y, activation, c.output_shape, c.dtype)
+    # The core takes the activation's part along, one chunk of pixels after the other.
+    number = None if c.depthwise else fused_number(activation)
+    outputs: Array | None = None
+    if number:
+        dy = _arrays.shaped(op, "dy", dy, c.dtype, c.output_shape, "as the output")
+        outputs = _output_of(op, y, activation, c.output_shape, c.dtype)
+    else:
+        dy = before_activation(op, dy, y, activation, c.output_shape, c.dtype)
     shapes: dict[str, tuple[int, ...]] = {"kernel": c.kernel.shape}
     if use_bias:
         shapes["bias"] = (c.filters,)
-    reads = {"x": c.x, "kernel": c.kernel, "dy": dz}
+    reads = {"x": c.x, "kernel": c.kernel, "dy": dy, "y": outputs}
     gradients = gradient_arrays(op, out, shapes, c.dtype, reads)
     if need_dx:
         gradients["x"] = _arrays.empty(op, "dx", c.x.shape, c.dtype)
-    if not dz.size:
+    if not dy.size:
         for gradient in gradients.values():
             gradient[...] = 0
         return gradients
+    dz = dy
+    if outputs is not None:
+        dz = _arrays.empty(op, "dz", c.output_shape, c.dtype) if need_dx else None
     numbers = c.numbers()
-    typed("conv_weights", c.dtype)(numbers, c.x, dz, gradients["kernel"], gradients.get("bias"))
+    typed("conv_weights", c.dtype)(
+        numbers, c.x, dy, gradients["kernel"], gradients.get("bias"), outputs, number or 0, dz
+    )
     if need_dx:
         typed("conv_input", c.dtype)(numbers, c.im2col, dz, c.kernel, None, gradients["x"], 0)
     return gradients

@@ -15,7 +15,7 @@ from fastrnn.ops import _arrays
 from fastrnn.ops._arrays import LARGEST, MOST_ELEMENTS, Array
 from fastrnn.ops._run import Gradients, typed
 from fastrnn.ops._sequence import FUSED_ACTIVATIONS
-from fastrnn.ops._windows import Windows, explicit_pairs, per_axis, windows
+from fastrnn.ops._windows import Windows, as_key, explicit_pairs, per_axis, windows
 from fastrnn.ops.activations import activation as apply_activation
 from fastrnn.ops.activations import activation_backward
 
@@ -102,13 +102,9 @@ def check(
 ) -> Convolution:
     """Check everything that decides the shapes."""
     array, w = kernel_and_input(op, rank, x, kernel)
-    # In plain types: the memory of _placed can't tell (2.0, 2) from (2, 2), and takes no lists.
-    if type(strides) is not int:
-        strides = per_axis(op, "strides", strides, rank)
-    if type(dilation) is not int:
-        dilation = per_axis(op, "dilation", dilation, rank)
-    if type(groups) is not int:
-        (groups,) = per_axis(op, "groups", groups, 1)
+    strides = as_key(op, "strides", strides, rank)
+    dilation = as_key(op, "dilation", dilation, rank)
+    groups = as_key(op, "groups", groups, 1)
     if type(padding) not in (int, str):
         padding = tuple(explicit_pairs(op, padding, rank))
     places, count, shape = _placed(

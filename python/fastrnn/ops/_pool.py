@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from fastrnn import _core
 from fastrnn.ops import _arrays
 from fastrnn.ops._arrays import Array
 from fastrnn.ops._elementwise import core
-from fastrnn.ops._windows import Windows, per_axis, windows
+from fastrnn.ops._windows import Windows, as_key, per_axis, windows
 
 _IMAGES = {1: "(N, W, C)", 2: "(N, H, W, C)", 3: "(N, D, H, W, C)"}
 
@@ -60,10 +61,21 @@ def geometry_of(
 ) -> Geometry:
     """Check the shape of images (N, ..., C) and the windows on them."""
     rank = len(shape) - 2
-    window = per_axis(op, "pool_size", pool_size, rank)
-    steps = window if strides is None else per_axis(op, "strides", strides, rank)
+    pool_size = as_key(op, "pool_size", pool_size, rank)
+    if strides is not None:
+        strides = as_key(op, "strides", strides, rank)
     if not (isinstance(padding, str) and padding.lower() in ("valid", "same")):
         raise ValueError(f'{op}: padding must be "valid" or "same", got {padding!r}')
+    return _placed(op, shape, pool_size, strides, padding)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _placed(
+    op: str, shape: tuple[int, ...], pool_size: object, strides: object, padding: str
+) -> Geometry:
+    rank = len(shape) - 2
+    window = per_axis(op, "pool_size", pool_size, rank)
+    steps = window if strides is None else per_axis(op, "strides", strides, rank)
     _arrays.check_sizes(op, N=shape[0], C=shape[-1])
     ones = (1,) * rank
     placed = windows(op, shape[1:-1], window, steps, ones, padding, shape[-1])

@@ -60,6 +60,13 @@ def per_axis(op: str, name: str, value: object, rank: int, least: int = 1) -> tu
     return tuple(int(v) for v in values)
 
 
+def as_key(op: str, name: str, value: Any, rank: int) -> Any:
+    """Return sizes in plain types, for a memory that can't tell (2.0, 2) from (2, 2)."""
+    if type(value) is int or (type(value) is tuple and all(type(v) is int for v in value)):
+        return value
+    return per_axis(op, name, value, rank)
+
+
 def padding_pairs(
     op: str,
     padding: object,

@@ -110,7 +110,8 @@ class KernelGradient {
       c.at = layout.take<ptrdiff_t>(bands_.pixels() + kAhead);
       const bool own_dz = args_.y && !args_.dz;
       c.dz = layout.take<T>(own_dz ? static_cast<size_t>(bands_.pixels()) * s_.filters : 0);
-      c.packed = layout.take<T>(in_place_ ? 0 : packed_elements(panels_, bands_.pixels()) * s_.groups);
+      c.packed =
+          layout.take<T>(in_place_ ? 0 : packed_elements(panels_, bands_.pixels()) * s_.groups);
       if (chunks_) chunks_[i] = c;
     }
     sums_ = layout.take<T>(slices_ == 1 ? 0 : slices_ * (kernel_size() + s_.filters));

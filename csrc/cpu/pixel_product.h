@@ -248,11 +248,7 @@ class PixelProduct {
     strip.used = list_segments(group, p, done, depth_ - done, me.segments);
     strip.start = done > 0 ? me.sums : nullptr;
     strip.add = add && done == 0;
-    if (by_table_) {
-      run_strip<T, RowForm::kTable>(panel.vecs, strip);
-    } else {
-      run_strip<T, RowForm::kShared>(panel.vecs, strip);
-    }
+    run_strip<T>(by_table_ ? RowForm::kTable : RowForm::kShared, panel.vecs, strip);
   }
 
   // Adds one part of K to the sums [pixel][lanes].

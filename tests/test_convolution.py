@@ -59,6 +59,8 @@ CASES = [
     Case("conv2d", (2, 9, 8, 7), (3, 3, 1, 14), {"groups": 7, "padding": "same"}),
     Case("conv1d", (3, 20, 5), (4, 5, 9), {"padding": "causal", "dilation": 2}),
     Case("conv1d", (3, 21, 6), (3, 3, 8), {"padding": "same", "strides": 3, "groups": 2}),
+    Case("conv1d", (1, 4300, 3), (5, 3, 9), {"padding": "same"}),
+    Case("conv1d", (2, 2500, 20), (4, 20, 7), {"strides": 2, "padding": ((3, 5),)}),
     Case("conv3d", (2, 5, 6, 7, 4), (2, 3, 2, 4, 9), {"padding": "same", "strides": (1, 2, 3)}),
     Case("conv3d", (2, 6, 5, 8, 3), (3, 2, 3, 3, 10), {"dilation": (2, 1, 2)}),
     Case("conv2d_transpose", (3, 5, 4, 6), (3, 2, 7, 6)),
@@ -76,6 +78,8 @@ CASES = [
     Case("depthwise_conv2d", (2, 9, 11, 5), (3, 3, 5, 4), {"padding": "same", "strides": 2}),
     Case("depthwise_conv2d", (2, 13, 12, 34), (3, 4, 34, 1), {"dilation": (2, 1)}),
     Case("depthwise_conv1d", (3, 20, 6), (5, 6, 3), {"padding": "causal"}),
+    Case("depthwise_conv1d", (1, 1300, 6), (3, 6, 2), {"padding": "same", "dilation": 3}),
+    Case("conv1d_transpose", (1, 2100, 5), (4, 3, 5), {"strides": 2, "padding": "same"}),
 ]
 DTYPES = [np.float32, np.float64]
 
@@ -218,6 +222,13 @@ def test_gradients_go_where_they_are_wanted(rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(out["kernel"], backward(y, x, kernel)["kernel"])
         with pytest.raises(ValueError, match="must not overlap"):
             backward(y, x, kernel, out={"kernel": kernel})
+        fused = backward(y, x, kernel, y=y, activation="relu")
+        wanted = backward(y * (y > 0), x, kernel)
+        alone = backward(y, x, kernel, y=y, activation="relu", need_dx=False)
+        for name, gradient in wanted.items():
+            np.testing.assert_array_equal(fused[name], gradient)
+        assert alone.keys() == {"kernel", "bias"}
+        np.testing.assert_array_equal(alone["kernel"], wanted["kernel"])
 
 
 W = np.ones((3, 3, 4, 6), np.float32)

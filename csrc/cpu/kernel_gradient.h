@@ -125,7 +125,7 @@ class KernelGradient {
 
   void add_chunk(const Band& band, bool first, T* dkernel, T* dbias, const Chunk& chunk,
                  const Team& team) const {
-    const int count = band.images * band.planes * band.rows * s_.out[2];
+    const int count = band.pixels();
     team.each(source_.copied_rows(band), [&](int i) { source_.fill(band, i, chunk.copy); });
     if (team.rank() == 0) {
       for_each_pixel(band, pass_, source_, s_.out,
@@ -135,7 +135,8 @@ class KernelGradient {
     // A band's pixels follow each other in dz.
     const ptrdiff_t first_pixel =
         ((static_cast<ptrdiff_t>(band.image) * s_.out[0] + band.plane) * s_.out[1] + band.row) *
-        s_.out[2];
+            s_.out[2] +
+        band.column;
     const T* dz = args_.dy + first_pixel * s_.filters;
     if (args_.y) {
       T* own = args_.dz ? args_.dz + first_pixel * s_.filters : chunk.dz;

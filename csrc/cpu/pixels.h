@@ -95,45 +95,59 @@ inline Pass input_pass(const ConvShape& s, long phase) {
   return {{phase_axis(s, 0, d), phase_axis(s, 1, h), phase_axis(s, 2, w)}};
 }
 
-// Pixels that are done together: whole images, or planes or rows of one.
+// Pixels that are done together: whole images, or planes, rows or a part of the only row of one.
 struct Band {
   int image, images;
   int plane, planes;
   int row, rows;
+  int column, columns;
+
+  int pixels() const { return images * planes * rows * columns; }
 };
 
-// Cuts a pass into bands of about `target` pixels; rows are never divided.
+// Cuts a pass into bands of about `target` pixels; of rows only a long sequence is divided.
 class Bands {
  public:
   Bands(const Pass& pass, int batch, int target)
-      : batch_(batch), planes_(pass.axis[0].grid), rows_(pass.axis[1].grid) {
-    const long width = pass.axis[2].grid, plane = width * rows_, image = plane * planes_;
-    most_ = {0, 1, 0, 1, 0, 1};
+      : batch_(batch),
+        planes_(pass.axis[0].grid),
+        rows_(pass.axis[1].grid),
+        width_(pass.axis[2].grid) {
+    const long width = width_, plane = width * rows_, image = plane * planes_;
+    most_ = {0, 1, 0, 1, 0, 1, 0, width_};
     if (image < target) {
-      most_ = {0, clamp(target / image, batch), 0, planes_, 0, rows_};
+      most_.images = clamp(target / image, batch);
+      most_.planes = planes_;
+      most_.rows = rows_;
     } else if (plane < target) {
-      most_ = {0, 1, 0, clamp(target / plane, planes_), 0, rows_};
-    } else {
+      most_.planes = clamp(target / plane, planes_);
+      most_.rows = rows_;
+    } else if (image > width || width < 4L * target) {
       most_.rows = clamp(target / width, rows_);
+    } else {
+      most_.columns = target;
     }
+    column_bands_ = (width_ + most_.columns - 1) / most_.columns;
     row_bands_ = (rows_ + most_.rows - 1) / most_.rows;
     plane_bands_ = (planes_ + most_.planes - 1) / most_.planes;
-    count_ = (batch + most_.images - 1) / most_.images * plane_bands_ * row_bands_;
-    pixels_ = static_cast<int>(width) * most_.rows * most_.planes * most_.images;
+    count_ = (batch + most_.images - 1) / most_.images * plane_bands_ * row_bands_ * column_bands_;
   }
 
   int count() const { return count_; }
   const Band& most() const { return most_; }  // the sizes of a full one
-  int pixels() const { return pixels_; }      // of a full one
+  int pixels() const { return most_.pixels(); }
 
   Band operator[](int i) const {
     Band b = most_;
+    b.column = i % column_bands_ * most_.columns;
+    i /= column_bands_;
     b.row = i % row_bands_ * most_.rows;
     b.plane = i / row_bands_ % plane_bands_ * most_.planes;
     b.image = i / row_bands_ / plane_bands_ * most_.images;
     b.rows = b.row + b.rows < rows_ ? b.rows : rows_ - b.row;
     b.planes = b.plane + b.planes < planes_ ? b.planes : planes_ - b.plane;
     b.images = b.image + b.images < batch_ ? b.images : batch_ - b.image;
+    b.columns = b.column + b.columns < width_ ? b.columns : width_ - b.column;
     return b;
   }
 
@@ -142,9 +156,9 @@ class Bands {
     return value < 1 ? 1 : value < most ? static_cast<int>(value) : most;
   }
 
-  int batch_, planes_, rows_;
+  int batch_, planes_, rows_, width_;
   Band most_;
-  int row_bands_, plane_bands_, count_, pixels_;
+  int column_bands_, row_bands_, plane_bands_, count_;
 };
 
 // The source of a pass as a band sees it: where the image lies, or, where the pass reads outside of
@@ -162,7 +176,7 @@ class Source {
         channels_(channels),
         repeat_(repeat),
         copies_(repeat > 1) {
-    const int count[3] = {most_.planes, most_.rows, pass.axis[2].grid};
+    const int count[3] = {most_.planes, most_.rows, most_.columns};
     for (int i = 0; i < 3; ++i) {
       copies_ = copies_ || pass.axis[i].padded(size[i]);
       reach_[i] = pass.axis[i].reach(count[i]);
@@ -204,7 +218,7 @@ class Source {
     const int h = pass_.axis[1].origin + b.row * pass_.axis[1].step + row % extent_[1];
     T* to = copy + image * image_ + row / extent_[1] % extent_[0] * pitch_[0] +
             row % extent_[1] * pitch_[1];
-    const int first = pass_.axis[2].origin, count = extent_[2];
+    const int first = pass_.axis[2].origin + b.column * pass_.axis[2].step, count = extent_[2];
     int left = first < 0 ? -first : 0, right = size_[2] - first;
     if (d < 0 || d >= size_[0] || h < 0 || h >= size_[1]) right = 0;
     right = right < 0 ? 0 : right < count ? right : count;
@@ -227,7 +241,7 @@ class Source {
   // Where the band's first pixel's first tap lies.
   const T* base(const Band& b, const T* copy) const {
     if (copies_) return copy;
-    return data_ + b.image * image_ + at(0, b.plane) + at(1, b.row) + at(2, 0);
+    return data_ + b.image * image_ + at(0, b.plane) + at(1, b.row) + at(2, b.column);
   }
 
   // Elements from the band's first pixel to the one at (image, plane, row, column) of it.
@@ -283,8 +297,9 @@ inline void for_each_pixel(const Band& b, const Pass& pass, const Source<T>& sou
         const ptrdiff_t out_h = a[1].out_first + (b.row + h) * a[1].out_step;
         const ptrdiff_t row =
             (b.image + n) * out_image + (out_d * out_size[1] + out_h) * out_size[2];
-        for (int w = 0; w < a[2].grid; ++w) {
-          visit(p++, source.pixel(n, d, h, w), row + a[2].out_first + w * a[2].out_step);
+        for (int w = 0; w < b.columns; ++w) {
+          visit(p++, source.pixel(n, d, h, w),
+                row + a[2].out_first + static_cast<ptrdiff_t>(b.column + w) * a[2].out_step);
         }
       }
     }

@@ -126,6 +126,43 @@ class TestFlatten:
         assert model.layers[3].kernel.shape == (7, 12)  # type: ignore[attr-defined]
         check_gradients(model, rng.normal(size=(N, *self.frames)), rng)
 
+    @pytest.mark.parametrize("depth", [1, 2])
+    def test_inside_a_model(self, depth: int, rng: np.random.Generator) -> None:
+        """A CNN as a model of its own, and its place in a larger one."""
+        inner = Sequential([layers.Conv2D(2, 3, dtype="float64"), layers.Flatten(dtype="float64")])
+        inner.add(layers.Dense(5, "tanh", dtype="float64"))
+        for _ in range(depth - 1):
+            inner = Sequential([inner])
+        model = Sequential([layers.Input(self.frames, dtype="float64"), inner])
+        model.add(layers.Dropout(0.0, dtype="float64"))
+        assert model.output_shape == (None, 5)
+        model.add(layers.LSTM(4, dtype="float64"))
+        assert inner.output_shape == (None, T, 5)
+        assert [w.shape for w in model.weights[2:5]] == [(24, 5), (5,), (5, 16)]
+        check_gradients(model, rng.normal(size=(N, *self.frames)), rng)
+        model.pop()
+        assert model.output_shape == (None, 5)
+        assert inner.output_shape == (None, 5)
+
+    @pytest.mark.parametrize("first", [layers.LSTM, layers.GRU])
+    def test_before_a_model(self, first: Any) -> None:
+        recurrent = Sequential([layers.Dropout(0.1), first(4), layers.Dense(2)])
+        model = Sequential([layers.Input(self.frames), layers.Flatten(), recurrent])
+        assert model.layers[0].compute_output_shape((None, *self.frames)) == (None, T, 60)
+        assert model.predict(np.zeros((2, *self.frames)), verbose=0).shape == (2, 2)
+        steps = Sequential([layers.Reshape((T, 60)), first(4)])
+        model = Sequential([layers.Input(self.frames), layers.Flatten(), steps])
+        assert model.layers[0].compute_output_shape((None, *self.frames)) == (None, T * 60)
+
+    def test_models_between_that_need_vectors(self) -> None:
+        inner = Sequential([layers.Flatten(), layers.Reshape((T * 60,))])
+        model = Sequential([layers.Input(self.frames), inner])
+        with pytest.raises(ValueError, match=r"lstm.*needs inputs \(N, T, features\)"):
+            model.add(layers.LSTM(4))
+        assert inner.output_shape == (None, T * 60)
+        model.add(layers.Dense(2))
+        assert model.predict(np.zeros((1, *self.frames)), verbose=0).shape == (1, 2)
+
     @pytest.mark.parametrize(
         "make",
         [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
-from fastrnn.layers import Flatten, InputLayer, Layer, deserialize, register
+from fastrnn.layers import Flatten, InputLayer, Layer, RepeatVector, Reshape, deserialize, register
 from fastrnn.layers.layer import Array, by_class
 from fastrnn.layers.serialization import serialize_stack
 from fastrnn.layers.symbolic import SymbolicTensor
@@ -113,7 +114,7 @@ class Sequential(Model):
         if self.input_shape is not None:
             for layer in self._layers:
                 self._output_shape = layer.compute_output_shape(self._output_shape)
-            if removed.needs_time:
+            if _starts_with_time(removed):
                 self._flatten_frames(False)
         self.built = bool(self._layers) and self._output_shape is not None
 
@@ -124,7 +125,7 @@ class Sequential(Model):
                 f"{layer.name}: takes one input, but {before} has "
                 f"{len(self._output_shape)} outputs (return_state=True or merge_mode=None)"
             )
-        if layer.needs_time and len(self._output_shape) == 2:
+        if len(self._output_shape) == 2 and _starts_with_time(layer):
             self._flatten_frames(True)
         try:
             layer.ensure_built(self._output_shape)
@@ -138,23 +139,28 @@ class Sequential(Model):
             raise ValueError(f"{error}: {hint}") from None
         self._output_shape = layer.compute_output_shape(self._output_shape)
 
-    def _flatten_frames(self, each: bool) -> None:
+    def _flatten_frames(self, each: bool) -> bool | None:
         """Have the Flatten that ends the frames flatten each one, or all of them together.
 
-        What follows it is built anew for the other shape; if that cannot be, nothing changes.
+        It may be inside a Sequential among the layers. What follows it is built anew for the
+        other shape; if that cannot be, nothing changes.
+
+        Returns
+        -------
+        bool or None
+            True if that was done; False if there is none, so that one may come before; None if
+            there is nothing to be done.
         """
         after: list[Layer] = []
         for layer in reversed(self._layers):
-            if isinstance(layer, Flatten) and len(layer.input_shape) == _FRAME_AXES:
+            turned = _flatten_each(layer, each)
+            if turned is None:
+                return None
+            if turned:
                 break
-            if layer.needs_time:
-                return
             after.insert(0, layer)
         else:
-            return
-        if layer.keeps_time == each:
-            return
-        layer.keeps_time = each
+            return False
         shape = layer.compute_output_shape(layer.input_shape)
         try:
             for later in after:
@@ -163,8 +169,10 @@ class Sequential(Model):
                 shape = later.compute_output_shape(shape)
         except ValueError:
             self._flatten_frames(not each)
-        else:
-            self._output_shape = shape
+            return None
+        self._output_shape = shape
+        self._parameters = self._trained = None
+        return True
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for inputs of a shape.
@@ -316,3 +324,23 @@ class Sequential(Model):
 
 
 register(Sequential, module="keras")
+
+
+def _flatten_each(layer: Layer, each: bool) -> bool | None:
+    """`Sequential._flatten_frames` for any layer."""
+    if isinstance(layer, Sequential):
+        return layer._flatten_frames(each)
+    if isinstance(layer, Flatten) and len(layer.input_shape) == _FRAME_AXES:
+        if layer.keeps_time == each:
+            return None
+        layer.keeps_time = each
+        return True
+    return None if layer.needs_time else False
+
+
+def _starts_with_time(layer: Layer) -> bool:
+    """Whether a layer, or a model before it gives its input another shape, needs steps."""
+    if isinstance(layer, Sequential):
+        same = takewhile(lambda part: not isinstance(part, (Reshape, RepeatVector)), layer.layers)
+        return any(_starts_with_time(part) for part in same)
+    return layer.needs_time

@@ -242,7 +242,7 @@ def backward(
         for gradient in gradients.values():
             gradient[...] = 0
         return gradients
-    dz = dy
+    dz: Array | None = dy
     if outputs is not None:
         dz = _arrays.empty(op, "dz", c.output_shape, c.dtype) if need_dx else None
     numbers = c.numbers()

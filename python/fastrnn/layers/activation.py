@@ -26,6 +26,7 @@ class Activation(Layer):
     """
 
     supports_masking = True
+    stepwise = True
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -15,6 +15,7 @@ class Function(Layer):
     """Base of layers that are a function, whose gradient follows from x and y."""
 
     supports_masking = True
+    stepwise = True
 
     def value(self, x: Array) -> Array:
         """The activation."""
@@ -180,6 +181,7 @@ class PReLU(Function):
                 f"{tuple(input_shape)}"
             )
         self.alpha = self.add_weight(shape, self.alpha_initializer, name="alpha")
+        self.stepwise = shape[0] == 1
 
     def value(self, x: Array) -> Array:
         return ops.prelu(x, self.alpha.value)
@@ -265,6 +267,7 @@ class Softmax(Function):
         axes = len(input_shape)
         if not -axes <= self.axis < axes:
             raise ValueError(f"{self.name}: inputs {tuple(input_shape)} have no axis {self.axis}")
+        self.stepwise = self.axis % axes > 1
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         if mask is None or mask.shape != x.shape:

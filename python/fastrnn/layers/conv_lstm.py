@@ -70,6 +70,7 @@ class ConvLSTM2D(LSTM):
     """
 
     cell = "conv_lstm2d"
+    packs_weights = False
 
     def __init__(
         self,

@@ -48,6 +48,7 @@ class Dense(Affine):
     """
 
     supports_masking = True
+    stepwise = True
 
     def __init__(
         self,

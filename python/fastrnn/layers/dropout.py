@@ -34,6 +34,7 @@ class Dropout(Layer):
     """
 
     supports_masking = True
+    stepwise = True
 
     def __init__(
         self,

@@ -52,6 +52,8 @@ class Embedding(Layer):
             [1., 2.]]], dtype=float32)
     """
 
+    stepwise = True
+
     def __init__(
         self,
         input_dim: int,

@@ -79,6 +79,8 @@ class Layer:
     supports_masking = False
     # Whether a mask may go out where none comes in.
     makes_mask = False
+    # Whether each step of sequences (N, T, ...) is treated by itself, for `Model.stream`.
+    stepwise = False
     # Whether inputs must have a time axis: a model then keeps that of frames when it flattens.
     needs_time = False
     # Whether it was built for frames where Keras has it for images, inside TimeDistributed.

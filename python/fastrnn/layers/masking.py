@@ -30,6 +30,7 @@ class Masking(Layer):
     """
 
     supports_masking = True
+    stepwise = True
     makes_mask = True
     needs_time = True
 

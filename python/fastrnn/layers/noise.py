@@ -31,6 +31,7 @@ class GaussianNoise(Layer):
     """
 
     supports_masking = True
+    stepwise = True
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -117,6 +117,8 @@ class BatchNormalization(Normalization):
     array([0.02], dtype=float32)
     """
 
+    stepwise = True
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,
@@ -300,6 +302,7 @@ class LayerNormalization(Normalization):
                 f"got {tuple(input_shape)}"
             )
         self.add_affine(shape)
+        self.stepwise = chosen[0] > 1
 
     def _rows(self, x: Array) -> Array:
         """The axes to normalise over in one."""

@@ -38,6 +38,8 @@ class Recurrent(RecurrentBase):
     """
 
     outputs_state = True
+    # Whether prediction runs on packed weights.
+    packs_weights: ClassVar[bool] = True
 
     cell: ClassVar[str]
     gates: ClassVar[int]

@@ -97,7 +97,8 @@ class Reshape(Layer):
             )
 
     def build(self, input_shape: Any) -> None:
-        self.compute_output_shape(input_shape)
+        steps = self.compute_output_shape(input_shape)[1:2]
+        self.stepwise = tuple(input_shape[1:2]) == steps != (None,)
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         if training:
@@ -166,6 +167,7 @@ class Permute(Layer):
                 f"{self.name}: needs inputs of {len(self.dims)} axes and the batch's, "
                 f"got {tuple(input_shape)}"
             )
+        self.stepwise = self.dims[:1] == (1,)
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         return np.ascontiguousarray(x.transpose(0, *self.dims))

@@ -28,6 +28,7 @@ class TimeDistributed(Layer):
     """
 
     supports_masking = True
+    stepwise = True
     needs_time = True
 
     def __init__(self, layer: Layer | dict[str, Any], **kwargs: Any) -> None:

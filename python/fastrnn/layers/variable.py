@@ -95,6 +95,7 @@ class Variable:
     def place(self, value: NDArray[Any], grad: NDArray[Any] | None, storage: Storage) -> None:
         """Move into other memory: copy the value there and use it from now on."""
         value[...] = self.value
+        self.storage.touch()
         self.value, self.grad, self.storage = value, grad, storage
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

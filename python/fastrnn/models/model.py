@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastrnn.layers.layer import Layer
 from fastrnn.models.training import Training
+
+if TYPE_CHECKING:
+    from fastrnn.models.stream import Stream
 
 
 class Model(Training):
@@ -47,6 +50,38 @@ class Model(Training):
     def stateful(self) -> bool:
         """Whether a layer keeps its state from batch to batch."""
         return any(getattr(layer, "stateful", False) for layer in self.layers)
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """A predictor that is given one time step after the other and keeps the states.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of streams that run side by side.
+
+        Returns
+        -------
+        Stream
+
+        Raises
+        ------
+        ValueError
+            If a layer needs the whole sequence.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastrnn import Sequential, layers
+        >>> model = Sequential([layers.Input((None, 3)), layers.LSTM(4), layers.Dense(2)])
+        >>> stream, clip = model.stream(), np.random.rand(1, 9, 3).astype("float32")
+        >>> for t in range(9):
+        ...     y = stream.step(clip[:, t])
+        >>> bool(np.allclose(y, model.predict(clip, verbose=0), atol=1e-6))
+        True
+        """
+        from fastrnn.models.stream import Stream
+
+        return Stream(self, batch_size)
 
     def save(
         self,

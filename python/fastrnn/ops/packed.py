@@ -180,15 +180,16 @@ class RecurrentStream:
             or not flags.aligned
         ):
             x = _arrays.shaped("step", "x", x, self._dtype, self._shape, "(N, I)")
+        return self.advance(x)
+
+    def advance(self, x: Array) -> Array:
+        """:meth:`step` without its checks: x is contiguous, of the weights' dtype, and (N, I)."""
         if self._packed is None:
-            self._general_step(x)
+            _, *state = self._owner.run(x[:, None], self._h, self._c)
+            self.state = tuple(state)
         else:
             self._step(self._packed, x, self._h, self._c, self._y)
         return self._view
-
-    def _general_step(self, x: Array) -> None:
-        _, *state = self._owner.run(x[:, None], self._h, self._c)
-        self.state = tuple(state)
 
     def reset(self, rows: object = None) -> None:
         """Set the state to zero: of all rows, or of those given by indices or a boolean array."""

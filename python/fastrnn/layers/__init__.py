@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastrnn.layers.activation import Activation
 from fastrnn.layers.activation_layers import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from fastrnn.layers.attention import AdditiveAttention, Attention
 from fastrnn.layers.bidirectional import Bidirectional
 from fastrnn.layers.border import (
     Cropping1D,
@@ -30,9 +31,24 @@ from fastrnn.layers.global_pooling import (
 )
 from fastrnn.layers.gru import GRU
 from fastrnn.layers.input_layer import Input, InputLayer
+from fastrnn.layers.joining import Concatenate, Dot, Identity, Lambda, concatenate, dot
 from fastrnn.layers.layer import Layer
 from fastrnn.layers.lstm import LSTM
 from fastrnn.layers.masking import Masking
+from fastrnn.layers.merging import (
+    Add,
+    Average,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from fastrnn.layers.noise import GaussianNoise
 from fastrnn.layers.normalization import BatchNormalization, LayerNormalization
 from fastrnn.layers.pooling import (
@@ -58,11 +74,16 @@ _CLASSES: tuple[type[Layer], ...] = (
     GRU,
     LSTM,
     Activation,
+    Add,
+    AdditiveAttention,
+    Attention,
+    Average,
     AveragePooling1D,
     AveragePooling2D,
     AveragePooling3D,
     BatchNormalization,
     Bidirectional,
+    Concatenate,
     Conv1D,
     Conv1DTranspose,
     Conv2D,
@@ -76,6 +97,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     Dense,
     DepthwiseConv1D,
     DepthwiseConv2D,
+    Dot,
     Dropout,
     Embedding,
     Flatten,
@@ -86,6 +108,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
+    Identity,
     InputLayer,
     LayerNormalization,
     LeakyReLU,
@@ -93,6 +116,9 @@ _CLASSES: tuple[type[Layer], ...] = (
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
+    Maximum,
+    Minimum,
+    Multiply,
     PReLU,
     Permute,
     ReLU,
@@ -105,6 +131,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     SpatialDropout1D,
     SpatialDropout2D,
     SpatialDropout3D,
+    Subtract,
     TimeDistributed,
     UpSampling1D,
     UpSampling2D,
@@ -143,6 +170,10 @@ __all__ = [
     "GRU",
     "LSTM",
     "Activation",
+    "Add",
+    "AdditiveAttention",
+    "Attention",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -151,6 +182,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -170,6 +202,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -186,8 +219,10 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "Identity",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -198,6 +233,9 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "PReLU",
     "Permute",
     "ReLU",
@@ -213,6 +251,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "Subtract",
     "TimeDistributed",
     "UpSampling1D",
     "UpSampling2D",
@@ -221,7 +260,15 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
+    "add",
+    "average",
+    "concatenate",
     "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "register",
     "serialize",
+    "subtract",
 ]

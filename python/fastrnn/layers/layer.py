@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -83,6 +83,7 @@ class Layer:
     stepwise = False
     # Whether inputs must have a time axis: a model then keeps that of frames when it flattens.
     needs_time = False
+    need_dx = True
     # Whether it was built for frames where Keras has it for images, inside TimeDistributed.
     over_frames = False
 
@@ -105,7 +106,6 @@ class Layer:
         self.input_shape: Any = None
         self.batch_shape = _batch_shape(**shape_arguments)
         self.saved: Any = None
-        self.need_dx = True
         self._trainable = trainable
         self._variables: list[Variable] = []
         self._storage = Storage()
@@ -170,7 +170,7 @@ class Layer:
     def weights(self) -> list[Variable]:
         """All weights: those of the layer, then those of layers in it."""
         inner = [weight for _, layer in self.sublayers() for weight in layer.weights]
-        return self._variables + inner
+        return _once(self._variables + inner)
 
     variables = weights
 
@@ -180,7 +180,7 @@ class Layer:
         if not self._trainable:
             return []
         own = [variable for variable in self._variables if variable.trainable]
-        return own + [w for _, layer in self.sublayers() for w in layer.trainable_weights]
+        return _once(own + [w for _, layer in self.sublayers() for w in layer.trainable_weights])
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -244,6 +244,17 @@ class Layer:
     def backward(self, dy: Any) -> Any:
         """Write the weights' gradients; return the input's, or None without `need_dx`."""
         raise TypeError(f"{type(self).__name__} must define backward(dy)")
+
+    def arrange_backward(self, need_dx: bool, trained: Collection[int] | None = None) -> None:
+        """Settle what `backward` must do.
+
+        Parameters
+        ----------
+        need_dx : bool
+        trained : collection of int, optional
+            Identities of the variables whose gradients are wanted; all trainable ones if None.
+        """
+        self.need_dx = need_dx
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the output for a shape of the input; the same unless defined otherwise."""
@@ -333,6 +344,11 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _once(variables: list[Variable]) -> list[Variable]:
+    """Without repetition, where layers inside share some."""
+    return list(dict.fromkeys(variables))
 
 
 def by_class(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:

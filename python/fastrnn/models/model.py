@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastrnn.layers.layer import Layer
 from fastrnn.models.training import Training
 
@@ -15,10 +17,62 @@ if TYPE_CHECKING:
 
 
 class Model(Training):
-    """Base of models: a layer that can be compiled, trained, evaluated and saved.
+    """A layer made of layers that can be compiled, trained, evaluated and saved.
 
-    A subclass defines `layers`, `propagate` and `propagate_back`.
+    ``Model(inputs, outputs)`` makes a `Functional` model of a graph of layer calls. A subclass
+    has layers as attributes, and defines `forward` and `backward` through them.
+
+    Parameters
+    ----------
+    name : str, optional
+    trainable : bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import Model, layers
+    >>> class Residual(Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.inner = layers.Dense(4, activation="tanh")
+    ...         self.head = layers.Dense(1)
+    ...
+    ...     def forward(self, x, training=False, mask=None):
+    ...         return self.head(x + self.inner(x, training=training), training=training)
+    ...
+    ...     def backward(self, dy):
+    ...         dy = self.head.backward(dy)
+    ...         return dy + self.inner.backward(dy)
+    >>> model = Residual()
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
+    >>> len(model.trainable_weights)
+    4
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Model:
+        if cls is Model and (len(args) > 1 or "inputs" in kwargs or "outputs" in kwargs):
+            from fastrnn.models.functional import Functional
+
+            cls = Functional
+        return super().__new__(cls)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of a shape, or list of shapes, by a pass of zeros."""
+        several = isinstance(input_shape[0], (list, tuple))
+        shapes = input_shape if several else [input_shape]
+        zeros = [np.zeros([size or 1 for size in shape], self.dtype) for shape in shapes]
+        out = self.forward(zeros if several else zeros[0])
+        outputs = out if isinstance(out, (list, tuple)) else [out]
+        made: list[Any] = [(None, *array.shape[1:]) for array in outputs]
+        self._output_shape: Any = made if isinstance(out, (list, tuple)) else made[0]
+        self.input_shape = input_shape
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if not self.built:
+            self.build(input_shape)
+        return self._output_shape
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of a name or at a position.

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
-
-import numpy as np
 
 from fastrnn.layers import Flatten, InputLayer, Layer, RepeatVector, Reshape, deserialize, register
 from fastrnn.layers.layer import Array, by_class
 from fastrnn.layers.serialization import serialize_stack
 from fastrnn.layers.symbolic import SymbolicTensor
+from fastrnn.models.composite import Composite
 from fastrnn.models.model import Model
 
 _FRAME_AXES = 5  # (N, T, H, W, C)
 
 
-class Sequential(Model):
+class Sequential(Composite):
     """Layers one after the other, each with one input and one output.
 
     Parameters
@@ -44,8 +43,6 @@ class Sequential(Model):
     (16, 2)
     """
 
-    supports_masking = True
-
     def __init__(
         self,
         layers: Sequence[Layer] | None = None,
@@ -56,7 +53,6 @@ class Sequential(Model):
         self._input_layer: InputLayer | None = None
         self._layers: list[Layer] = []
         self._backward_layers: list[Layer] = []
-        self._last_mask: tuple[Any, Array | None] | None = None
         self._output_shape: Any = None
         for layer in layers or ():
             self.add(layer)
@@ -243,34 +239,15 @@ class Sequential(Model):
             dy = layer.backward(dy)
         return dy
 
-    def _arrange_backward(self) -> None:
-        order: list[Layer] = []
-        trained = set(map(id, self.trainable_weights if self._trained is None else self._trained))
-        first = 0 if self._needs_dx else None
-        for index, layer in enumerate(self._layers):
-            if first is None and any(id(weight) in trained for weight in layer.weights):
-                first = index
-        if first is not None:
-            order = self._layers[first:]
-            for layer in order:
-                layer.need_dx = True
-            order[0].need_dx = self._needs_dx
-        self._backward_layers = order[::-1]
-
-    @property
-    def need_dx(self) -> bool:
-        """Whether `backward` must return the input's gradient."""
-        return self._needs_dx
-
-    @need_dx.setter
-    def need_dx(self, value: bool) -> None:
-        self._needs_dx = value
-        if getattr(self, "_layers", None):
-            self._arrange_backward()
-
-    def _collect_parameters(self) -> None:
-        self._needs_dx = False
-        super()._collect_parameters()
+    def arrange_backward(self, need_dx: bool, trained: Collection[int] | None = None) -> None:
+        super().arrange_backward(need_dx, trained)
+        ids = self._trained_ids() if trained is None else trained
+        self._backward_layers = []
+        for layer in self._layers:
+            if need_dx or self._backward_layers or any(id(w) in ids for w in layer.weights):
+                layer.arrange_backward(need_dx or bool(self._backward_layers), ids)
+                self._backward_layers.append(layer)
+        self._backward_layers.reverse()
 
     @property
     def makes_mask(self) -> bool:  # type: ignore[override]
@@ -280,30 +257,6 @@ class Sequential(Model):
     @property
     def final_activation(self) -> Any:
         return getattr(self._layers[-1], "final_activation", None) if self._layers else None
-
-    def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
-        y, out_mask = self.propagate(x, training, mask)
-        self._last_mask = x, out_mask
-        return y
-
-    def forward_logits(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
-        """`forward` without the last layer's activation."""
-        y, out_mask = self.propagate(x, training, mask, logits=True)
-        self._last_mask = x, out_mask
-        return y
-
-    def backward(self, dy: Any) -> Any:
-        return self.propagate_back(dy)
-
-    def backward_logits(self, dy: Any) -> Any:
-        """`backward` without the last layer's activation."""
-        return self.propagate_back(dy, logits=True)
-
-    def compute_mask(self, x: Any, mask: Array | None) -> Array | None:
-        last = self._last_mask
-        if last is not None and last[0] is x:
-            return last[1]
-        return self.propagate(np.asarray(x), False, mask)[1]
 
     # Description -----------------------------------------------------------------------
 

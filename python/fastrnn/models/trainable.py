@@ -17,10 +17,7 @@ from fastrnn.models.parameters import FlatParameters
 
 
 class Trainable(Layer):
-    """A layer made of layers that can be compiled for a loss and an optimizer.
-
-    A subclass defines `layers`, `propagate` and `propagate_back`.
-    """
+    """A layer made of layers that can be compiled for a loss and an optimizer."""
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
@@ -32,22 +29,22 @@ class Trainable(Layer):
         self._trained: list[Variable] | None = None
         self._compile_arguments: dict[str, Any] = {}
 
-    # What a subclass defines -----------------------------------------------------------
+    # Structure -----------------------------------------------------------
 
     @property
     def layers(self) -> list[Layer]:
         """The model's layers."""
-        raise TypeError(f"{type(self).__name__} must define layers")
+        return [layer for _, layer in self.sublayers()]
 
     def propagate(
-        self, x: Any, training: bool, mask: Array | None = None, logits: bool = False
-    ) -> tuple[Any, Array | None]:
+        self, x: Any, training: bool, mask: Any = None, logits: Any = False
+    ) -> tuple[Any, Any]:
         """Output and its mask; with `logits`, without the final activation."""
-        raise TypeError(f"{type(self).__name__} must define propagate()")
+        return self.forward(x, training, mask), None
 
-    def propagate_back(self, dy: Any, logits: bool = False) -> Any:
+    def propagate_back(self, dy: Any, logits: Any = False) -> Any:
         """Gradients of all weights for that of the output of the last `propagate`."""
-        raise TypeError(f"{type(self).__name__} must define propagate_back()")
+        return self.backward(dy)
 
     @property
     def final_activation(self) -> Any:
@@ -154,10 +151,11 @@ class Trainable(Layer):
         if self._parameters is None or not self._parameters.holds(self._trained):
             self._parameters = FlatParameters(self._trained)
         self.optimizer.build(self._parameters)
-        self._arrange_backward()
+        self.arrange_backward(False)
 
-    def _arrange_backward(self) -> None:
-        """Settle which layers need run backward, and which must return an input gradient."""
+    def _trained_ids(self) -> set[int]:
+        """Identities of the weights that are trained."""
+        return set(map(id, self.trainable_weights if self._trained is None else self._trained))
 
     # One step --------------------------------------------------------------------------
 
@@ -207,15 +205,17 @@ class Trainable(Layer):
         owner = f"{self.name}.{action}"
         names = self.input_names
         if len(names) > 1:
-            parts = self._by_input(owner, x)
-            shapes = self.input_shape
-            return tuple(map(_checked_input, [owner] * len(names), parts, shapes, names))
+            checked = zip(names, self._by_input(owner, x), self.input_shape, strict=True)
+            return tuple(
+                _checked_input(numeric_array(owner, f"x[{name!r}]", part), shape, name)
+                for name, part, shape in checked
+            )
         if names:
             x = _sole(x)
         array = numeric_array(owner, "x", x)
         if not self.built:
             self.build((None, *array.shape[1:]))
-        return _checked_input(owner, array, self.input_shape, self.layers[0].name)
+        return _checked_input(array, self.input_shape, self.layers[0].name)
 
     def _by_input(self, owner: str, x: Any) -> tuple[Any, ...]:
         """The entries of a list or dict in the order of the inputs."""
@@ -226,10 +226,7 @@ class Trainable(Layer):
         missing = [name for name, part in zip(names, parts, strict=True) if part is None]
         if missing:
             raise ValueError(f"{owner}: x has no {missing[0]!r}, needed are {', '.join(names)}")
-        return tuple(
-            numeric_array(owner, f"x[{name!r}]", part)
-            for name, part in zip(names, parts, strict=True)
-        )
+        return parts
 
     def _training_arrays(
         self, action: str, x: Any, y: Any, sample_weight: Any, class_weight: Any
@@ -270,7 +267,7 @@ class Trainable(Layer):
         return [inputs, targets, weights]
 
 
-def _checked_input(owner: str, array: Array, shape: Any, name: str) -> Array:
+def _checked_input(array: Array, shape: Any, name: str) -> Array:
     """An array that fits an input's shape; a last axis of size 1 may be left out."""
     if array.ndim == len(shape) - 1 and shape[-1] == 1:
         array = array[..., None]

@@ -1,0 +1,81 @@
+"""Functional models with Keras' weights give what Keras gives: outputs, training, descriptions."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastrnn
+from functional_cases import GRAPHS
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+keras = pytest.importorskip("keras", reason="Keras is not installed")
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+
+N = 7
+TOLERANCE = {"rtol": 3e-4, "atol": 3e-5}
+Array = np.ndarray[Any, Any]
+
+
+def pair(name: str) -> tuple[Any, Any]:
+    """A model of ours and one of Keras' with the same weights."""
+    ours, theirs = (k.Model(*GRAPHS[name].make(k)) for k in (fastrnn, keras))
+    theirs.set_weights(ours.get_weights())
+    return ours, theirs
+
+
+def data_of(model: Any, losses: tuple[str, ...], rng: np.random.Generator) -> tuple[Any, Any]:
+    """Inputs, and targets that fit the losses."""
+    x = []
+    for tensor in model.inputs:
+        part = rng.normal(size=(N, *tensor.shape[1:])).astype(np.float32)
+        if tensor.name == "words":
+            part = np.where(rng.random(part.shape) < 0.3, 0, rng.integers(1, 9, part.shape))
+        elif tensor.name == "states":
+            part[rng.random(part.shape[:2]) < 0.3] = 0
+        x.append(part)
+    y: list[Array] = []
+    for tensor, loss in zip(model.outputs, losses, strict=True):
+        shape = (N, *tensor.shape[1:])
+        if loss.startswith("sparse"):
+            y.append(rng.integers(0, shape[-1], shape[:-1]))
+        elif loss.startswith("binary"):
+            y.append(rng.integers(0, 2, shape).astype(np.float32))
+        else:
+            y.append(rng.normal(size=shape).astype(np.float32))
+    return (x if len(x) > 1 else x[0]), (y if len(y) > 1 else y[0])
+
+
+@pytest.mark.parametrize("name", list(GRAPHS))
+def test_outputs_layers_and_training_as_keras(name: str) -> None:
+    rng = np.random.default_rng(11)
+    ours, theirs = pair(name)
+    assert [layer.name.split("_")[0] for layer in ours.layers] == [
+        layer.name.split("_")[0] for layer in theirs.layers
+    ]
+    losses = GRAPHS[name].losses
+    x, y = data_of(ours, losses, rng)
+    mine, other = ours.predict(x, verbose=0), theirs.predict_on_batch(x)
+    for one, two in zip(*([r] if len(losses) == 1 else r for r in (mine, other)), strict=True):
+        np.testing.assert_allclose(one, two, **TOLERANCE)
+    for model in (ours, theirs):
+        loss = list(losses) if len(losses) > 1 else losses[0]
+        model.compile("sgd", loss, jit_compile=False)
+        model.optimizer.learning_rate = 0.05
+    for _ in range(20):
+        results = [np.ravel(model.train_on_batch(x, y)) for model in (ours, theirs)]
+        if len(losses) > 1:
+            results[1] = np.ravel(list(theirs.test_on_batch(x, y, return_dict=True).values()))
+            results[0] = np.ravel(list(sorted_values(ours.test_on_batch(x, y, return_dict=True))))
+        np.testing.assert_allclose(*results, **TOLERANCE)
+    for one, two in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(one, two, **TOLERANCE)
+
+
+def sorted_values(results: dict[str, float]) -> list[float]:
+    return [results[name] for name in sorted(results)]

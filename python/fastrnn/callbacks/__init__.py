@@ -2,7 +2,29 @@
 
 from fastrnn.callbacks.callback import Callback
 from fastrnn.callbacks.callback_list import CallbackList
+from fastrnn.callbacks.csv_logger import CSVLogger
+from fastrnn.callbacks.early_stopping import EarlyStopping
 from fastrnn.callbacks.history import History
+from fastrnn.callbacks.lambda_callback import LambdaCallback
+from fastrnn.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from fastrnn.callbacks.model_checkpoint import ModelCheckpoint
 from fastrnn.callbacks.progress import ProgbarLogger
+from fastrnn.callbacks.swap_ema_weights import SwapEMAWeights
+from fastrnn.callbacks.tensorboard import TensorBoard
+from fastrnn.callbacks.terminate_on_nan import TerminateOnNaN
 
-__all__ = ["Callback", "CallbackList", "History", "ProgbarLogger"]
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "SwapEMAWeights",
+    "TensorBoard",
+    "TerminateOnNaN",
+]

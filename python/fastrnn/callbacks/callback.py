@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Callback:
@@ -21,6 +21,13 @@ class Callback:
     ...             self.model.stop_training = True
     """
 
+    # Attributes that a checkpoint keeps: numbers, strings, arrays, lists and dicts of these.
+    state_names: ClassVar[tuple[str, ...]] = ()
+    # Hooks of batches that would do nothing, and are not called for that.
+    idle_hooks: tuple[Any, ...] = ()
+    # Whether the hooks run after those of all other callbacks.
+    runs_last = False
+
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
         self._model: Any = None
@@ -37,6 +44,26 @@ class Callback:
     def set_model(self, model: Any) -> None:
         """Called before anything else, with the model."""
         self._model = model
+
+    def get_state(self) -> dict[str, Any]:
+        """What a checkpoint keeps: the attributes that ``state_names`` lists."""
+        return {name: getattr(self, name) for name in self.state_names}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` returned; called after `on_train_begin`."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def listens(self, kind: str) -> bool:
+        """Whether a hook of batches is defined: of "train", "test" or "predict"."""
+        names = [f"on_{kind}_batch_begin", f"on_{kind}_batch_end"]
+        if kind == "train":
+            names += ["on_batch_begin", "on_batch_end"]
+        return any(
+            getattr(getattr(self, name), "__func__", None)
+            not in (getattr(Callback, name), *self.idle_hooks)
+            for name in names
+        )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Called before each epoch of `fit`."""

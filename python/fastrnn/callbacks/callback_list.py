@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fastrnn.callbacks.callback import Callback
@@ -55,10 +56,11 @@ class CallbackList(Callback):
             history = History()
             self.callbacks.append(history)
         self.history = history
+        self.callbacks.sort(key=lambda callback: callback.runs_last)
         self.set_params(params)
         self.set_model(model)
         self._batch_hooks = {
-            kind: [c for c in self.callbacks if not _only_inherits(c, kind)]
+            kind: [c for c in self.callbacks if c.listens(kind)]
             for kind in ("train", "test", "predict")
         }
 
@@ -71,6 +73,23 @@ class CallbackList(Callback):
         self._model = model
         for callback in self.callbacks:
             callback.set_model(model)
+
+    def get_state(self) -> dict[str, Any]:
+        """The states of the callbacks that have any, by class and number."""
+        return {name: state for name, c in self._named() if (state := c.get_state())}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        for name, callback in self._named():
+            if name in state:
+                callback.set_state(state[name])
+
+    def _named(self) -> Iterator[tuple[str, Callback]]:
+        """Callbacks under names that another process finds again: ``EarlyStopping_0``."""
+        seen: Counter[str] = Counter()
+        for callback in self.callbacks:
+            kind = type(callback).__name__
+            yield f"{kind}_{seen[kind]}", callback
+            seen[kind] += 1
 
     def batch_begin(self, kind: str, batch: int) -> None:
         """Call ``on_<kind>_batch_begin`` where it is defined."""
@@ -121,11 +140,3 @@ class CallbackList(Callback):
     def on_predict_end(self, logs: Logs | None = None) -> None:
         for callback in self.callbacks:
             callback.on_predict_end(logs or {})
-
-
-def _only_inherits(callback: Callback, kind: str) -> bool:
-    """Whether a callback leaves both batch hooks of a kind, and what they call, as they were."""
-    names = [f"on_{kind}_batch_begin", f"on_{kind}_batch_end"]
-    if kind == "train":
-        names += ["on_batch_begin", "on_batch_end"]
-    return all(getattr(type(callback), name) is getattr(Callback, name) for name in names)

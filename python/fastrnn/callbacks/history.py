@@ -8,6 +8,8 @@ from fastrnn.callbacks.callback import Callback
 class History(Callback):
     """Metrics of every epoch: ``history.history["loss"]``, numbered by ``history.epoch``."""
 
+    state_names = ("epoch", "history")
+
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[float]] = {}

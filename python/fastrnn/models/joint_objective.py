@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from fastrnn.metrics import Metric
 from fastrnn.models.batches import numeric_array
 from fastrnn.models.objective import Objective
 
@@ -143,10 +144,10 @@ class JointObjective(Objective):
                     fused[index],
                 )
 
-    def reset(self) -> None:
-        super().reset()
+    def trackers(self) -> Iterator[Metric]:
+        yield from super().trackers()
         for part in self.parts:
-            part.reset()
+            yield from part.trackers()
 
     def results(self) -> dict[str, float]:
         """Running values: the loss, that of each output, and the metrics by output."""

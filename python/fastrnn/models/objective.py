@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -167,10 +167,13 @@ class Objective:
             for metric in self.weighted_metrics:
                 metric.update_state(y, out, weight)
 
+    def trackers(self) -> Iterator[Metric]:
+        """Everything that keeps running values."""
+        yield from (self.tracker, *self.metrics, *self.weighted_metrics)
+
     def reset(self) -> None:
         """Start the running values afresh."""
-        self.tracker.reset_state()
-        for metric in (*self.metrics, *self.weighted_metrics):
+        for metric in self.trackers():
             metric.reset_state()
 
     def results(self) -> dict[str, float]:

@@ -102,6 +102,7 @@ class Optimizer:
         self.learning_rate = learning_rate
         self.slots: dict[str, Array] = {}
         self._ema: Array | None = None
+        self._averaged = False
         self._buffer: ParameterBuffer | None = None
         self._clips = bool(clipnorm or clipvalue or global_clipnorm)
 
@@ -185,8 +186,48 @@ class Optimizer:
     def finalize(self) -> None:
         """Replace the weights by their moving average, if one is kept."""
         if self._ema is not None and self._buffer is not None:
+            self.use_average(False)
             self._buffer.touch()
             self._buffer.weights[...] = self._ema
+
+    def use_average(self, use: bool) -> None:
+        """Have the moving average take the weights' place, or give it back."""
+        if self._ema is not None and self._buffer is not None and use != self._averaged:
+            self._averaged = use
+            self._buffer.touch()
+            weights = self._buffer.weights.copy()
+            self._buffer.weights[...] = self._ema
+            self._ema[...] = weights
+
+    def get_state(self) -> dict[str, Any]:
+        """What `set_state` needs to go on from here."""
+        return {
+            "iterations": self.iterations,
+            "learning_rate": None if self._schedule is not None else self._learning_rate,
+            "slots": self.slots,
+            "ema": self._ema,
+            "averaged": self._averaged,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` returned, once the slots exist.
+
+        Raises
+        ------
+        ValueError
+            If the slots are others; nothing is changed then.
+        """
+        pairs = [(slot, state["slots"].get(name)) for name, slot in self.slots.items()]
+        if self._ema is not None:
+            pairs.append((self._ema, state["ema"]))
+        if any(np.shape(value) != slot.shape for slot, value in pairs):
+            raise ValueError(f"{self.name}: the state is that of another optimizer or model")
+        for slot, value in pairs:
+            slot[...] = value
+        self.iterations = state["iterations"]
+        self._averaged = state["averaged"]
+        if self._schedule is None and state["learning_rate"] is not None:
+            self._learning_rate = state["learning_rate"]
 
     def _clip(self, buffer: ParameterBuffer) -> None:
         grads = buffer.grads

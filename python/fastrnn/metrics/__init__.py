@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastrnn.losses import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from fastrnn.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -18,46 +36,152 @@ from fastrnn.metrics.accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
-from fastrnn.metrics.errors import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    RootMeanSquaredError,
-    SparseCategoricalCrossentropy,
+from fastrnn.metrics.confusion import (
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
 )
+from fastrnn.metrics.curve import (
+    AUC,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
+from fastrnn.metrics.f_score import F1Score, FBetaScore
+from fastrnn.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from fastrnn.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
-from fastrnn.utils import naming
-
-_CLASSES: tuple[type[Metric], ...] = (
-    Accuracy,
-    BinaryAccuracy,
+from fastrnn.metrics.of_losses import (
     BinaryCrossentropy,
-    CategoricalAccuracy,
     CategoricalCrossentropy,
-    Mean,
+    CategoricalHinge,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
-    RootMeanSquaredError,
-    SparseCategoricalAccuracy,
+    MeanSquaredLogarithmicError,
+    Poisson,
     SparseCategoricalCrossentropy,
-    SparseTopKCategoricalAccuracy,
-    Sum,
-    TopKCategoricalAccuracy,
+    SquaredHinge,
 )
-_TABLE: dict[str, Any] = {
-    name: cls for cls in _CLASSES for name in (cls.__name__, naming.to_snake_case(cls.__name__))
-} | {
-    "MAE": MeanAbsoluteError,
-    "MSE": MeanSquaredError,
-    "RMSE": RootMeanSquaredError,
+from fastrnn.metrics.regression import (
+    ConcordanceCorrelation,
+    CosineSimilarity,
+    PearsonCorrelation,
+    R2Score,
+    RootMeanSquaredError,
+    concordance_correlation,
+    cosine_similarity,
+    pearson_correlation,
+)
+from fastrnn.utils import custom_object_scope, naming
+
+__all__ = [
+    "AUC",
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "BinaryIoU",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "ConcordanceCorrelation",
+    "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "Hinge",
+    "IoU",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanIoU",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Metric",
+    "OneHotIoU",
+    "OneHotMeanIoU",
+    "PearsonCorrelation",
+    "Poisson",
+    "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
+    "Recall",
+    "RecallAtPrecision",
+    "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "accuracy",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "concordance_correlation",
+    "cosine_similarity",
+    "deserialize",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "pearson_correlation",
+    "poisson",
+    "serialize",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
+    "top_k_categorical_accuracy",
+]
+
+_CLASSES: dict[str, type[Metric]] = {
+    name: value
+    for name, value in globals().items()
+    if isinstance(value, type) and issubclass(value, Metric) and value is not Metric
+}
+_ALIASES: dict[str, type[Metric]] = {
+    "bce": BinaryCrossentropy,
+    "kld": KLDivergence,
     "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
     "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
     "rmse": RootMeanSquaredError,
 }
-_TABLE |= {
-    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
+_TABLE: dict[str, Any] = {
+    **_CLASSES,
+    **{naming.to_snake_case(name): cls for name, cls in _CLASSES.items()},
+    **_ALIASES,
+    **{name.upper(): cls for name, cls in _ALIASES.items()},
+    "huber": huber,
+    "log_cosh": LogCoshError,
+    "logcosh": LogCoshError,
     "top_k_categorical_accuracy": TopKCategoricalAccuracy,
+    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
 }
 
 
@@ -91,7 +215,7 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if isinstance(identifier, (str, dict)):
-        metric: Metric = naming.from_config("metric", identifier, _TABLE)
+        metric = deserialize(identifier)
         if isinstance(identifier, str):
             metric.name = identifier
         return metric
@@ -101,28 +225,19 @@ def get(identifier: Any) -> Metric:
     raise TypeError(f"a metric must be a name, a function or a Metric, got {identifier!r}")
 
 
-__all__ = [
-    "Accuracy",
-    "BinaryAccuracy",
-    "BinaryCrossentropy",
-    "CategoricalAccuracy",
-    "CategoricalCrossentropy",
-    "Mean",
-    "MeanAbsoluteError",
-    "MeanMetricWrapper",
-    "MeanSquaredError",
-    "Metric",
-    "RootMeanSquaredError",
-    "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy",
-    "SparseTopKCategoricalAccuracy",
-    "Sum",
-    "TopKCategoricalAccuracy",
-    "accuracy",
-    "binary_accuracy",
-    "categorical_accuracy",
-    "get",
-    "sparse_categorical_accuracy",
-    "sparse_top_k_categorical_accuracy",
-    "top_k_categorical_accuracy",
-]
+def serialize(metric: Metric) -> dict[str, Any]:
+    """Keras' description of a metric."""
+    return {
+        "module": "keras.metrics",
+        "class_name": type(metric).__name__,
+        "config": metric.get_config(),
+        "registered_name": None,
+    }
+
+
+def deserialize(
+    config: str | dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> Metric:
+    """The metric for a name or what `serialize` returned."""
+    with custom_object_scope(custom_objects):
+        return get(naming.from_config("metric", config, _TABLE))

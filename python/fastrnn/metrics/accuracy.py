@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastrnn.metrics.metric import MeanMetricWrapper
+from fastrnn.metrics.metric import FunctionMetric, same_rank
 
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> NDArray[Any]:
     """Whether each prediction equals its label."""
-    labels, predictions = _same_rank(np.asarray(y_true), np.asarray(y_pred))
+    labels, predictions = same_rank(y_true, y_pred)
     return np.asarray(labels == predictions)
 
 
 def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> NDArray[Any]:
     """Whether each prediction is on its label's side of `threshold`."""
-    labels, predictions = _same_rank(np.asarray(y_true), np.asarray(y_pred))
+    labels, predictions = same_rank(y_true, y_pred)
     return np.asarray(labels == (predictions > threshold))
 
 
@@ -53,18 +52,7 @@ def sparse_top_k_categorical_accuracy(
     return _among_top(labels, predictions, k)
 
 
-class _Accuracy(MeanMetricWrapper):
-    """Mean of one of the functions above, under its class' snake case name."""
-
-    function: Callable[..., Any]
-
-    def __init__(self, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
-        super().__init__(type(self).function, name or self.default_name, dtype, **kwargs)
-
-    default_name = ""
-
-
-class Accuracy(_Accuracy):
+class Accuracy(FunctionMetric):
     """How often predictions equal labels.
 
     Examples
@@ -75,10 +63,9 @@ class Accuracy(_Accuracy):
     """
 
     function = staticmethod(accuracy)
-    default_name = "accuracy"
 
 
-class BinaryAccuracy(_Accuracy):
+class BinaryAccuracy(FunctionMetric):
     """How often predictions are on their label's side of a threshold.
 
     Parameters
@@ -95,13 +82,12 @@ class BinaryAccuracy(_Accuracy):
     """
 
     function = staticmethod(binary_accuracy)
-    default_name = "binary_accuracy"
 
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(name, dtype, threshold=threshold)
 
 
-class CategoricalAccuracy(_Accuracy):
+class CategoricalAccuracy(FunctionMetric):
     """How often the likeliest class is that of a one-hot label.
 
     Examples
@@ -112,10 +98,9 @@ class CategoricalAccuracy(_Accuracy):
     """
 
     function = staticmethod(categorical_accuracy)
-    default_name = "categorical_accuracy"
 
 
-class SparseCategoricalAccuracy(_Accuracy):
+class SparseCategoricalAccuracy(FunctionMetric):
     """How often the likeliest class is the integer label.
 
     Examples
@@ -126,10 +111,9 @@ class SparseCategoricalAccuracy(_Accuracy):
     """
 
     function = staticmethod(sparse_categorical_accuracy)
-    default_name = "sparse_categorical_accuracy"
 
 
-class TopKCategoricalAccuracy(_Accuracy):
+class TopKCategoricalAccuracy(FunctionMetric):
     """How often the class of a one-hot label is among the `k` likeliest.
 
     Parameters
@@ -140,13 +124,12 @@ class TopKCategoricalAccuracy(_Accuracy):
     """
 
     function = staticmethod(top_k_categorical_accuracy)
-    default_name = "top_k_categorical_accuracy"
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype, k=k)
 
 
-class SparseTopKCategoricalAccuracy(_Accuracy):
+class SparseTopKCategoricalAccuracy(FunctionMetric):
     """How often the integer label is among the `k` likeliest classes.
 
     Parameters
@@ -159,7 +142,6 @@ class SparseTopKCategoricalAccuracy(_Accuracy):
     """
 
     function = staticmethod(sparse_top_k_categorical_accuracy)
-    default_name = "sparse_top_k_categorical_accuracy"
 
     def __init__(
         self,
@@ -169,14 +151,6 @@ class SparseTopKCategoricalAccuracy(_Accuracy):
         from_sorted_ids: bool = False,
     ) -> None:
         super().__init__(name, dtype, k=k, from_sorted_ids=from_sorted_ids)
-
-
-def _same_rank(labels: NDArray[Any], predictions: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    if labels.ndim == predictions.ndim - 1 and predictions.shape[-1] == 1:
-        labels = labels[..., None]
-    elif predictions.ndim == labels.ndim - 1 and labels.shape[-1] == 1:
-        predictions = predictions[..., None]
-    return labels, predictions
 
 
 def _labels(y_true: ArrayLike, predictions: NDArray[Any]) -> NDArray[Any]:

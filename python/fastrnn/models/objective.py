@@ -189,7 +189,8 @@ class Objective:
             while name in values:
                 number += 1
                 name = f"{prefix}{metric.name}_{number}"
-            values[name] = float(metric.result())
+            result = metric.result()
+            values[name] = result if np.ndim(result) else float(result)
 
 
 def _kind(targets: Array, prediction: Array) -> str:

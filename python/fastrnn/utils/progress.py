@@ -88,7 +88,8 @@ class Progbar:
         """
         if finalize is None:
             finalize = self.target is not None and current >= self.target
-        self._values.update((name, float(value)) for name, value in values)
+        for name, value in values:  # of arrays the mean is shown
+            self._values[name] = float(value.mean() if hasattr(value, "mean") else value)
         now = time.perf_counter()
         self.mark(current)
         if self.verbose == 1:

@@ -22,24 +22,30 @@ const OptimizerFunctions<T>& functions() {
 }  // namespace
 
 template <class T>
-void sgd_update(const SgdUpdate<T>& update) {
-  functions<T>().sgd(update);
+void optimizer_update(const OptimizerUpdate<T>& update) {
+  functions<T>().update(update);
 }
 
 template <class T>
-void rmsprop_update(const RmspropUpdate<T>& update) {
-  functions<T>().rmsprop(update);
+void average_update(std::ptrdiff_t count, T* average, const T* params, double momentum) {
+  functions<T>().average(count, average, params, momentum);
 }
 
 template <class T>
-void adam_update(const AdamUpdate<T>& update) {
-  functions<T>().adam(update);
+double square_sum(std::ptrdiff_t count, const T* x) {
+  return functions<T>().square_sum(count, x);
 }
 
-#define FASTRNN_INSTANTIATE(T)                              \
-  template void sgd_update<T>(const SgdUpdate<T>&);         \
-  template void rmsprop_update<T>(const RmspropUpdate<T>&); \
-  template void adam_update<T>(const AdamUpdate<T>&);
+template <class T>
+double penalty(std::ptrdiff_t count, const T* params, T* grads, double l1, double l2) {
+  return functions<T>().penalty(count, params, grads, l1, l2);
+}
+
+#define FASTRNN_INSTANTIATE(T)                                           \
+  template void optimizer_update<T>(const OptimizerUpdate<T>&);          \
+  template void average_update<T>(std::ptrdiff_t, T*, const T*, double); \
+  template double square_sum<T>(std::ptrdiff_t, const T*);               \
+  template double penalty<T>(std::ptrdiff_t, const T*, T*, double, double);
 FASTRNN_INSTANTIATE(float)
 FASTRNN_INSTANTIATE(double)
 #undef FASTRNN_INSTANTIATE

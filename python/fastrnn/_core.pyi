@@ -249,66 +249,35 @@ def sigmoid_cross_entropy_float(
 def sigmoid_cross_entropy_double(
     logits: _Double, targets: _Double, loss: _Double, dlogits: _Double
 ) -> None: ...
-def sgd_update_float(
+
+UPDATE_RULES: Final[dict[str, int]]
+
+def optimizer_update_float(
+    rule: int,
     params: _Float,
     grads: _Float,
-    velocity: _Float | None,
-    lr: float,
-    momentum: float,
-    nesterov: bool,
+    state: Sequence[_Float | None],
+    scale: float,
+    limit: float,
+    keep: float,
+    numbers: Sequence[float],
 ) -> None: ...
-def sgd_update_double(
+def optimizer_update_double(
+    rule: int,
     params: _Double,
     grads: _Double,
-    velocity: _Double | None,
-    lr: float,
-    momentum: float,
-    nesterov: bool,
+    state: Sequence[_Double | None],
+    scale: float,
+    limit: float,
+    keep: float,
+    numbers: Sequence[float],
 ) -> None: ...
-def rmsprop_update_float(
-    params: _Float,
-    grads: _Float,
-    v: _Float,
-    mean_grad: _Float | None,
-    momentums: _Float | None,
-    lr: float,
-    rho: float,
-    momentum: float,
-    epsilon: float,
-) -> None: ...
-def rmsprop_update_double(
-    params: _Double,
-    grads: _Double,
-    v: _Double,
-    mean_grad: _Double | None,
-    momentums: _Double | None,
-    lr: float,
-    rho: float,
-    momentum: float,
-    epsilon: float,
-) -> None: ...
-def adam_update_float(
-    params: _Float,
-    grads: _Float,
-    m: _Float,
-    v: _Float,
-    v_max: _Float | None,
-    rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-) -> None: ...
-def adam_update_double(
-    params: _Double,
-    grads: _Double,
-    m: _Double,
-    v: _Double,
-    v_max: _Double | None,
-    rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-) -> None: ...
+def average_update_float(average: _Float, params: _Float, momentum: float) -> None: ...
+def average_update_double(average: _Double, params: _Double, momentum: float) -> None: ...
+def square_sum_float(x: _Float) -> float: ...
+def square_sum_double(x: _Double) -> float: ...
+def penalty_float(params: _Float, grads: _Float | None, l1: float, l2: float) -> float: ...
+def penalty_double(params: _Double, grads: _Double | None, l1: float, l2: float) -> float: ...
 
 # Pooling, normalization, embedding and interpolation, rectifiers.
 POOL_KINDS: Final[dict[str, int]]

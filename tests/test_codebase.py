@@ -53,7 +53,8 @@ ALLOWED: dict[str, set[str]] = {
 }
 # Layers know no models, optimizers or callbacks: those stand above them.
 ALLOWED["layers"] -= {"models", "optimizers", "callbacks", "losses", "metrics", "formats"}
-ALLOWED["optimizers"] -= {"models", "layers", "callbacks"}
+for name in ("optimizers", "regularizers", "constraints", "initializers"):
+    ALLOWED[name] -= {"models", "layers", "callbacks"}
 # Pictures are read and warped by OpenCV.
 ALLOWED["utils"] |= {"video"}
 ALLOWED["preprocessing"] |= {"video"}

@@ -199,9 +199,9 @@ ERRORS: dict[str, Broken] = {
     "momentum": (lambda: layers.BatchNormalization(momentum=2), "momentum must be from 0 to 1"),
     "rows": (lambda: layers.Embedding(0, 3), "input_dim must be a positive integer, got 0"),
     "many_rows": (lambda: layers.Embedding(2**25, 3), "use dtype='float64'"),
-    "regularizer": (
-        lambda: layers.Conv2D(3, 3, kernel_regularizer="l2"),
-        "kernel_regularizer is not supported, leave it None",
+    "lora_rank": (
+        lambda: layers.Conv2D(3, 3, lora_rank=4),
+        "lora_rank is not supported, leave it None",
     ),
 }
 

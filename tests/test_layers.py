@@ -299,7 +299,7 @@ def test_configurations_make_the_same_model(stack: str, rng: np.random.Generator
             lambda: layers.Bidirectional(layers.LSTM(3), backward_layer=layers.LSTM(3)),
             "must differ in go_backwards",
         ),
-        (lambda: layers.LSTM(3, kernel_regularizer="l2"), "kernel_regularizer is not supported"),
+        (lambda: layers.LSTM(3, kernel_regularizer="l3"), "unknown regularizer .l3."),
         (lambda: layers.SimpleRNN(3, time_major=True), "time_major=True is not supported"),
         (lambda: made(layers.Reshape((5, 5))), "hold 24 values, which do not fill"),
         (lambda: made(layers.Flatten(), layers.LSTM(3)), r"lstm.*needs inputs \(N, T, features\)"),

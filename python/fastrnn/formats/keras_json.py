@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn.layers import Layer, serialize
+from fastrnn.utils import naming
 
 # The version of Keras whose files these are.
 KERAS_VERSION = "3.15.1"
@@ -51,24 +52,10 @@ def describe(value: Any) -> Any:
         return describe(serialize(value))
     if isinstance(value, type):
         return value.__name__
-    if not hasattr(value, "get_config"):
-        name = getattr(value, "__name__", None)
-        if name is None:
-            raise TypeError(f"a file cannot hold {value!r}; give it a get_config()")
-        return name
-    cls = type(value)
-    own = not cls.__module__.startswith("fastrnn.")
-    return {
-        "module": None if own else _keras_module(cls),
-        "class_name": cls.__name__,
-        "config": describe(value.get_config()),
-        "registered_name": cls.__name__ if own else None,
-    }
-
-
-def _keras_module(cls: type) -> str:
-    part = cls.__module__.split(".")[1]
-    return "keras.optimizers.schedules" if "schedule" in cls.__module__ else f"keras.{part}"
+    described = naming.description(value)
+    if described is None:
+        raise TypeError(f"a file cannot hold {value!r}; give it a get_config()")
+    return describe(described)
 
 
 def describe_model(model: Any) -> dict[str, Any]:

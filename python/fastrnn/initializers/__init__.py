@@ -82,16 +82,9 @@ def get(identifier: Any) -> Any:
     return naming.from_config("initializer", identifier, _TABLE)
 
 
-def serialize(initializer: Any) -> dict[str, Any]:
+def serialize(initializer: Any) -> Any:
     """Keras' description of an initializer; of a function of the user's, its name."""
-    if not isinstance(initializer, Initializer):
-        return {"class_name": str(getattr(initializer, "__name__", type(initializer).__name__))}
-    return {
-        "module": "keras.initializers",
-        "class_name": type(initializer).__name__,
-        "config": initializer.get_config(),
-        "registered_name": None,
-    }
+    return naming.description(initializer)
 
 
 __all__ = [

@@ -45,9 +45,9 @@ class Activation(Layer):
         return ops.activation_backward(dy, self.activation, x=x, y=y)
 
     @property
-    def final_activation(self) -> activations.ActivationLike:
+    def final_activation(self) -> activations.ActivationLike | None:
         """The activation that a loss may take over from the layer."""
-        return self.activation
+        return self.activation if self.activity_regularizer is None else None
 
     def forward_logits(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         """`forward` without the activation."""

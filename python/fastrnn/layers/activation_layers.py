@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import initializers, ops
-from fastrnn.layers.layer import Array, Layer, refuse_options
+from fastrnn.layers.layer import Array, Layer
 
 
 class Function(Layer):
@@ -151,6 +151,8 @@ class PReLU(Function):
     array([[-1.,  2.]], dtype=float32)
     """
 
+    roles = ("alpha",)
+
     def __init__(
         self,
         alpha_initializer: Any = "zeros",
@@ -159,9 +161,9 @@ class PReLU(Function):
         shared_axes: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
-        options = {"alpha_regularizer": alpha_regularizer, "alpha_constraint": alpha_constraint}
-        refuse_options("PReLU", options, tuple(options))
-        super().__init__(**kwargs)
+        super().__init__(
+            alpha_regularizer=alpha_regularizer, alpha_constraint=alpha_constraint, **kwargs
+        )
         self.alpha_initializer = initializers.get(alpha_initializer)
         if isinstance(shared_axes, (int, np.integer)):
             shared_axes = [int(shared_axes)]
@@ -180,7 +182,9 @@ class PReLU(Function):
                 f"{self.name}: axes of unknown size must be shared; give shared_axes for inputs "
                 f"{tuple(input_shape)}"
             )
-        self.alpha = self.add_weight(shape, self.alpha_initializer, name="alpha")
+        self.alpha = self.add_weight(
+            shape, self.alpha_initializer, name="alpha", **self.of_role("alpha")
+        )
         self.stepwise = shape[0] == 1
 
     def value(self, x: Array) -> Array:
@@ -290,7 +294,7 @@ class Softmax(Function):
     @property
     def final_activation(self) -> str | None:
         """The activation that a loss may take over from the layer."""
-        return "softmax" if self.axis == -1 else None
+        return "softmax" if self.axis == -1 and self.activity_regularizer is None else None
 
     def forward_logits(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         """`forward` without the activation."""

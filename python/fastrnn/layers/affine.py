@@ -70,7 +70,9 @@ class Affine(Layer):
     def add_bias(self, size: int) -> None:
         """Make the bias, if there is to be one."""
         if self.use_bias:
-            self.bias = self.add_weight((size,), self.bias_initializer, name="bias")
+            self.bias = self.add_weight(
+                (size,), self.bias_initializer, name="bias", **self.of_role("bias")
+            )
 
     @property
     def bias_value(self) -> Array | None:
@@ -92,9 +94,9 @@ class Affine(Layer):
         return self._backward(dy, saved, z, self._fused)
 
     @property
-    def final_activation(self) -> activations.ActivationLike:
+    def final_activation(self) -> activations.ActivationLike | None:
         """The activation that a loss may take over from the layer."""
-        return self.activation
+        return self.activation if self.activity_regularizer is None else None
 
     def forward_logits(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         """`forward` without the activation."""

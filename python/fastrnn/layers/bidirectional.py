@@ -266,12 +266,14 @@ _OBJECTS = (
     "kernel_initializer",
     "recurrent_initializer",
     "bias_initializer",
+    "activity_regularizer",
 )
 
 
 def _renamed(layer: RecurrentBase, name: str, **changes: Any) -> RecurrentBase:
     """A layer of the same configuration under another name."""
-    objects = {key: getattr(layer, key) for key in _OBJECTS if hasattr(layer, key)}
+    names = (*_OBJECTS, *layer.role_arguments())
+    objects = {key: getattr(layer, key) for key in names if hasattr(layer, key)}
     copy = type(layer).from_config(layer.get_config() | objects | {"name": name} | changes)
     assert isinstance(copy, RecurrentBase)
     return copy

@@ -142,14 +142,18 @@ class ConvLSTM2D(LSTM):
         sizes = self._output_sizes(input_shape)
         self._options = self.cell_options()
         columns = self.gates * self.filters
-        for name, channels, initializer in (
-            ("kernel", input_shape[-1], self.kernel_initializer),
-            ("recurrent_kernel", self.filters, self.recurrent_initializer),
+        for name, channels, role in (
+            ("kernel", input_shape[-1], "kernel"),
+            ("recurrent_kernel", self.filters, "recurrent"),
         ):
             shape = (*self.kernel_size, channels, columns)
-            setattr(self, name, self.add_weight(shape, initializer, name=name))
+            initializer = getattr(self, f"{role}_initializer")
+            weight = self.add_weight(shape, initializer, name=name, **self.of_role(role))
+            setattr(self, name, weight)
         if self.use_bias:
-            self.bias = self.add_weight(self.bias_shape(), self.initial_bias, name="bias")
+            self.bias = self.add_weight(
+                self.bias_shape(), self.initial_bias, name="bias", **self.of_role("bias")
+            )
         if self.use_peepholes:
             if None in sizes:
                 raise ValueError(

@@ -12,14 +12,7 @@ from fastrnn.layers.spatial import Sizes, Spatial, check_padding, per_axis, wind
 
 PerAxis: TypeAlias = "int | Sequence[int]"
 
-_ROLES = ("kernel", "depthwise", "pointwise", "bias")
-_UNSUPPORTED = (
-    *(f"{role}_{kind}" for role in _ROLES for kind in ("regularizer", "constraint")),
-    "activity_regularizer",
-    "lora_rank",
-    "lora_alpha",
-    "quantization_config",
-)
+_UNSUPPORTED = ("lora_rank", "lora_alpha", "quantization_config")
 
 
 class Windowed(Affine, Spatial):
@@ -64,6 +57,7 @@ class KernelLayer(Windowed):
     kernel : Variable
     """
 
+    roles = ("kernel", "bias")
     # Name of the op in fastrnn.ops, where {} stands for the rank.
     op: ClassVar[str]
 
@@ -86,7 +80,9 @@ class KernelLayer(Windowed):
         super().build(input_shape)
         channels = input_shape[-1]
         shape = self.kernel_shape(channels)
-        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        self.kernel = self.add_weight(
+            shape, self.kernel_initializer, name="kernel", **self.of_role(self.roles[0])
+        )
         self.add_bias(self.output_channels(channels))
 
     def apply(self, x: Array, activation: Any) -> tuple[Array, Any]:

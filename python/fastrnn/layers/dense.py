@@ -8,16 +8,7 @@ from fastrnn import initializers, ops
 from fastrnn.layers.affine import Affine
 from fastrnn.layers.layer import Array, check_positive, refuse_options
 
-_UNSUPPORTED = (
-    "kernel_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "bias_constraint",
-    "lora_rank",
-    "lora_alpha",
-    "quantization_config",
-)
+_UNSUPPORTED = ("lora_rank", "lora_alpha", "quantization_config")
 
 
 class Dense(Affine):
@@ -31,6 +22,8 @@ class Dense(Affine):
     use_bias : bool
     kernel_initializer, bias_initializer :
         As `fastrnn.initializers.get` takes them.
+    kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, ... :
+        As `fastrnn.regularizers.get` and `fastrnn.constraints.get` take them.
     name, dtype, input_shape, ... :
         As in `Layer`.
 
@@ -49,6 +42,7 @@ class Dense(Affine):
 
     supports_masking = True
     stepwise = True
+    roles = ("kernel", "bias")
 
     def __init__(
         self,
@@ -71,7 +65,10 @@ class Dense(Affine):
                 f"{self.name}: needs inputs whose last axis has a known size, got {input_shape}"
             )
         self.kernel = self.add_weight(
-            (input_shape[-1], self.units), self.kernel_initializer, name="kernel"
+            (input_shape[-1], self.units),
+            self.kernel_initializer,
+            name="kernel",
+            **self.of_role("kernel"),
         )
         self.add_bias(self.units)
 

@@ -19,6 +19,7 @@ class DepthwiseConvolution(KernelLayer):
     """
 
     op = "depthwise_conv{}d"
+    roles = ("depthwise", "bias")
 
     def __init__(
         self,

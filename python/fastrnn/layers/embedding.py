@@ -9,14 +9,7 @@ import numpy as np
 from fastrnn import initializers, ops
 from fastrnn.layers.layer import Array, Layer, check_positive, refuse_options
 
-_UNSUPPORTED = (
-    "embeddings_regularizer",
-    "activity_regularizer",
-    "embeddings_constraint",
-    "lora_rank",
-    "lora_alpha",
-    "quantization_config",
-)
+_UNSUPPORTED = ("lora_rank", "lora_alpha", "quantization_config")
 
 
 class Embedding(Layer):
@@ -53,6 +46,7 @@ class Embedding(Layer):
     """
 
     stepwise = True
+    roles = ("embeddings",)
 
     def __init__(
         self,
@@ -84,7 +78,12 @@ class Embedding(Layer):
 
     def build(self, input_shape: Any) -> None:
         shape = (self.input_dim, self.output_dim)
-        self.embeddings = self.add_weight(shape, self.embeddings_initializer, name="embeddings")
+        self.embeddings = self.add_weight(
+            shape,
+            self.embeddings_initializer,
+            name="embeddings",
+            **self.of_role("embeddings"),
+        )
         if self._given is not None:
             table = self._given[0] if isinstance(self._given, list) else self._given
             self.embeddings.assign(table)

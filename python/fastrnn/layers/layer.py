@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn import initializers
+from fastrnn import constraints, initializers, regularizers
 from fastrnn.initializers.reserved import initial_value
 from fastrnn.layers import symbolic
+from fastrnn.layers.regularized import Regularized
 from fastrnn.layers.variable import Storage, Variable
 from fastrnn.utils.dtypes import float_dtype
 from fastrnn.utils.naming import numbered_name, to_snake_case, unexpected_arguments
@@ -23,7 +24,7 @@ _INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_shape", "input_di
 _IGNORED_ARGUMENTS = ("autocast", "input_length")
 
 
-class Layer:
+class Layer(Regularized):
     """Base of layers.
 
     A subclass makes its weights in `build` by `add_weight`, and defines `forward`, `backward`
@@ -43,6 +44,8 @@ class Layer:
         Whether training changes the weights.
     dtype : {"float32", "float64"}, optional
         Type of the weights and of the computation.
+    activity_regularizer : str, dict or Regularizer, optional
+        Its penalty on the output, divided by the number of samples, adds to the loss.
     input_shape, batch_input_shape, input_dim, batch_size : optional
         Shape of the input, as Keras 2 gives it to the first layer of a model.
 
@@ -93,13 +96,16 @@ class Layer:
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
+        activity_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
+        self._take_regularizers(activity_regularizer, kwargs)
         shape_arguments = {key: kwargs.pop(key) for key in _INPUT_ARGUMENTS if key in kwargs}
         for ignored in _IGNORED_ARGUMENTS:
             kwargs.pop(ignored, None)
         if kwargs:
-            raise unexpected_arguments(type(self), kwargs, (*_INPUT_ARGUMENTS, "name", "dtype"))
+            known = (*_INPUT_ARGUMENTS, "name", "dtype", *self.role_arguments())
+            raise unexpected_arguments(type(self), kwargs, known)
         self.name = name or numbered_name(type(self).__name__)
         self.dtype = float_dtype(dtype)
         self.built = False
@@ -121,6 +127,8 @@ class Layer:
         initializer: Any = "glorot_uniform",
         trainable: bool = True,
         name: str = "weight",
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> Variable:
         """Make a weight; call it from `build`.
 
@@ -130,6 +138,8 @@ class Layer:
         initializer : str, dict or callable(shape, dtype)
         trainable : bool
         name : str
+        regularizer : str, dict or Regularizer, optional
+        constraint : str, dict or callable, optional
 
         Returns
         -------
@@ -141,7 +151,14 @@ class Layer:
                 f"{self.name}: {name}'s initializer must return shape {tuple(shape)}, "
                 f"got {value.shape}"
             )
-        variable = Variable(name, value, self._storage, trainable)
+        variable = Variable(
+            name,
+            value,
+            self._storage,
+            trainable,
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+        )
         self._variables.append(variable)
         return variable
 
@@ -335,7 +352,8 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that make the same layer again."""
-        return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype.name}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype.name}
+        return config | self._regularizer_config()
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:

@@ -9,15 +9,8 @@ from typing import Any
 import numpy as np
 
 from fastrnn import initializers, ops
-from fastrnn.layers.layer import Array, Layer, refuse_options
+from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.variable import Variable
-
-_UNSUPPORTED = (
-    "beta_regularizer",
-    "gamma_regularizer",
-    "beta_constraint",
-    "gamma_constraint",
-)
 
 
 class Normalization(Layer):
@@ -29,6 +22,7 @@ class Normalization(Layer):
     """
 
     supports_masking = True
+    roles = ("beta", "gamma")
 
     def __init__(
         self,
@@ -39,7 +33,6 @@ class Normalization(Layer):
         gamma_initializer: Any = "ones",
         **kwargs: Any,
     ) -> None:
-        refuse_options(type(self).__name__, kwargs, _UNSUPPORTED)
         super().__init__(**kwargs)
         if not isinstance(epsilon, (int, float)) or epsilon <= 0:
             raise ValueError(f"{self.name}: epsilon must be positive, got {epsilon!r}")
@@ -54,9 +47,13 @@ class Normalization(Layer):
     def add_affine(self, shape: tuple[int, ...]) -> None:
         """Make gamma and beta, as far as they are to be."""
         if self.scale:
-            self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma")
+            self.gamma = self.add_weight(
+                shape, self.gamma_initializer, name="gamma", **self.of_role("gamma")
+            )
         if self.center:
-            self.beta = self.add_weight(shape, self.beta_initializer, name="beta")
+            self.beta = self.add_weight(
+                shape, self.beta_initializer, name="beta", **self.of_role("beta")
+            )
 
     def _affine(self) -> tuple[Array | None, Array | None]:
         """Factor and offset as the ops take them."""

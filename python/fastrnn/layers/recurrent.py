@@ -8,20 +8,10 @@ from typing import Any, ClassVar
 
 from fastrnn import activations, initializers, ops
 from fastrnn.layers.dropout import kept
-from fastrnn.layers.layer import Array, check_positive, check_rate, refuse_options
+from fastrnn.layers.layer import Array, check_positive, check_rate
 from fastrnn.layers.recurrent_base import RecurrentBase
 from fastrnn.layers.variable import Variable
 from fastrnn.utils.random import generator
-
-_UNSUPPORTED = (
-    "kernel_regularizer",
-    "recurrent_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "recurrent_constraint",
-    "bias_constraint",
-)
 
 
 class Recurrent(RecurrentBase):
@@ -37,6 +27,7 @@ class Recurrent(RecurrentBase):
     bias : Variable or None
     """
 
+    roles = ("kernel", "recurrent", "bias")
     outputs_state = True
     # Whether prediction runs on packed weights.
     packs_weights: ClassVar[bool] = True
@@ -59,7 +50,6 @@ class Recurrent(RecurrentBase):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        refuse_options(type(self).__name__, kwargs, _UNSUPPORTED)
         super().__init__(**kwargs)
         check_positive(self.name, units=units)
         check_rate(self.name, dropout=dropout, recurrent_dropout=recurrent_dropout)
@@ -101,12 +91,19 @@ class Recurrent(RecurrentBase):
         columns = self.gates * self.units
         features = math.prod(input_shape[2:])
         self._options = self.cell_options()
-        self.kernel = self.add_weight((features, columns), self.kernel_initializer, name="kernel")
+        self.kernel = self.add_weight(
+            (features, columns), self.kernel_initializer, name="kernel", **self.of_role("kernel")
+        )
         self.recurrent_kernel = self.add_weight(
-            (self.units, columns), self.recurrent_initializer, name="recurrent_kernel"
+            (self.units, columns),
+            self.recurrent_initializer,
+            name="recurrent_kernel",
+            **self.of_role("recurrent"),
         )
         if self.use_bias:
-            self.bias = self.add_weight(self.bias_shape(), self.initial_bias, name="bias")
+            self.bias = self.add_weight(
+                self.bias_shape(), self.initial_bias, name="bias", **self.of_role("bias")
+            )
 
     def initial_bias(self, shape: Any, dtype: Any = None) -> Array:
         """The bias at build time."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fastrnn.layers import activity
 from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.symbolic import is_tensor
 
@@ -81,6 +82,9 @@ class RecurrentBase(Layer):
     def step_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Shape of the output of one step for inputs of a shape."""
         return self.state_shapes(input_shape)[0]
+
+    def regularize_activity(self) -> None:
+        activity.attach_recurrent(self)
 
     # Passes ----------------------------------------------------------------------------
 

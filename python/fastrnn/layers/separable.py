@@ -19,6 +19,8 @@ class SeparableConvolution(Windowed):
     bias : Variable or None, shape (filters,)
     """
 
+    roles = ("depthwise", "pointwise", "bias")
+
     def __init__(
         self,
         filters: int,
@@ -69,11 +71,13 @@ class SeparableConvolution(Windowed):
             (*self.kernel_size, channels, self.depth_multiplier),
             self.depthwise_initializer,
             name="depthwise_kernel",
+            **self.of_role("depthwise"),
         )
         self.pointwise_kernel = self.add_weight(
             (*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
             self.pointwise_initializer,
             name="pointwise_kernel",
+            **self.of_role("pointwise"),
         )
         self.add_bias(self.filters)
 

@@ -162,7 +162,7 @@ def split_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any]
 def check_options(layer: Any, options: dict[str, Any]) -> None:
     """Raise TypeError for arguments that a layer's `forward` does not take."""
     if options:
-        known = signature(layer.forward).parameters
+        known = signature(type(layer).forward).parameters
         for name in options:
             if name not in known:
                 hint = suggestion(name, known)

@@ -42,19 +42,31 @@ class Variable:
         Where backward passes write the gradient: once the model is compiled, a view into the
         model's flat gradient buffer.
     trainable : bool
+    regularizer : Regularizer or None
+        Its penalty on the value adds to the loss.
+    constraint : callable or None
+        What the value becomes after an update.
     storage : Storage
         Counts changes.
     """
 
-    __slots__ = ("grad", "name", "storage", "trainable", "value")
+    __slots__ = ("constraint", "grad", "name", "regularizer", "storage", "trainable", "value")
 
     def __init__(
-        self, name: str, value: NDArray[Any], storage: Storage, trainable: bool = True
+        self,
+        name: str,
+        value: NDArray[Any],
+        storage: Storage,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> None:
         self.name = name
         self.value = value
         self.grad: NDArray[Any] | None = None
         self.trainable = trainable
+        self.regularizer = regularizer
+        self.constraint = constraint
         self.storage = storage
 
     @property

@@ -137,12 +137,8 @@ def get(identifier: Any) -> Loss:
 
 def serialize(loss: Loss) -> dict[str, Any]:
     """Keras' description of a loss."""
-    return {
-        "module": "keras.losses",
-        "class_name": type(loss).__name__,
-        "config": loss.get_config(),
-        "registered_name": None,
-    }
+    described: dict[str, Any] = naming.description(loss)
+    return described
 
 
 def deserialize(name: str | dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Loss:

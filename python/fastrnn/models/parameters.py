@@ -50,6 +50,9 @@ class FlatParameters:
             variable.place(
                 self.weights[part].reshape(shape), self.grads[part].reshape(shape), self.storage
             )
+        self.constrained: Sequence[Variable] = [
+            variable for variable in self.variables if variable.constraint is not None
+        ]
         self._spans = tuple(zip(map(id, self.variables), slices, strict=True))
 
     @property
@@ -64,6 +67,11 @@ class FlatParameters:
         storage = self.storage
         pairs = zip(variables, self.variables, strict=True)
         return all(one is other and one.storage is storage for one, other in pairs)
+
+    def constrain(self) -> None:
+        """Have the weights meet their constraints."""
+        for variable in self.constrained:
+            variable.value[...] = variable.constraint(variable.value)
 
     def touch(self) -> None:
         """Note that the weights are about to change."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import optimizers
+from fastrnn.layers import activity
 from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.variable import Variable
 from fastrnn.models.batches import class_weights_of, numeric_array, rows_of
@@ -27,6 +28,8 @@ class Trainable(Layer):
         self.stop_training = False
         self._parameters: FlatParameters | None = None
         self._trained: list[Variable] | None = None
+        self._regularized: list[Variable] = []
+        self._counts_activity = False
         self._compile_arguments: dict[str, Any] = {}
 
     # Structure -----------------------------------------------------------
@@ -146,8 +149,8 @@ class Trainable(Layer):
         have moved them since.
         """
         assert self.optimizer is not None
-        if self._trained is None:
-            self._trained = self.trainable_weights
+        self._settle_weights()
+        assert self._trained is not None
         if self._parameters is None or not self._parameters.holds(self._trained):
             self._parameters = FlatParameters(self._trained)
         self.optimizer.build(self._parameters)
@@ -157,6 +160,13 @@ class Trainable(Layer):
         """Identities of the weights that are trained."""
         return set(map(id, self.trainable_weights if self._trained is None else self._trained))
 
+    def _settle_weights(self) -> None:
+        """Settle which weights are trained, and what adds penalties to the loss."""
+        if self._trained is None:
+            self._trained = self.trainable_weights
+            self._regularized = [w for w in self._trained if w.regularizer is not None]
+            self._counts_activity = self.regularizes_activity
+
     # One step --------------------------------------------------------------------------
 
     def _train_step(self, x: Any, y: Any, weight: Any) -> None:
@@ -165,11 +175,14 @@ class Trainable(Layer):
         assert objective is not None
         assert optimizer is not None
         fused = objective.fuses(self.final_activation)
-        out, mask = self.propagate(x, True, None, fused)
+        out, mask, penalty = self._propagate(x, True, fused)
         value, gradient = objective.value_and_gradient(y, out, weight, mask, fused)
         if self._parameters is not None and self._parameters.variables:
             self.propagate_back(gradient, fused)
+            for variable in self._regularized:
+                penalty += variable.regularizer.penalize(variable.value, variable.grad)
             optimizer.step()
+        value += penalty
         objective.record(value, y, out, weight, mask, fused)
 
     def _test_step(self, x: Any, y: Any, weight: Any) -> None:
@@ -177,9 +190,20 @@ class Trainable(Layer):
         objective = self.objective
         assert objective is not None
         fused = objective.fuses(self.final_activation)
-        out, mask = self.propagate(x, False, None, fused)
+        out, mask, penalty = self._propagate(x, False, fused)
         value, _ = objective.value_and_gradient(y, out, weight, mask, fused, differentiate=False)
+        for variable in self._regularized:
+            penalty += variable.regularizer.penalize(variable.value)
+        value += penalty
         objective.record(value, y, out, weight, mask, fused)
+
+    def _propagate(self, x: Any, training: bool, fused: Any) -> tuple[Any, Any, float]:
+        """Output, its mask, and the penalties on layers' outputs."""
+        if not self._counts_activity:
+            return (*self.propagate(x, training, None, fused), 0.0)
+        with activity.penalties() as penalties:
+            out, mask = self.propagate(x, training, None, fused)
+        return out, mask, sum(penalties)
 
     # Data ------------------------------------------------------------------------------
 
@@ -264,6 +288,8 @@ class Trainable(Layer):
             raise ValueError(f"{owner}: x has no samples")
         if action in ("fit", "train_on_batch"):
             self._collect_parameters()
+        else:
+            self._settle_weights()
         return [inputs, targets, weights]
 
 

@@ -23,12 +23,16 @@ class ParameterBuffer(Protocol):
 
     weights: Array
     grads: Array
+    constrained: Sequence[Any]
 
     @property
     def spans(self) -> Sequence[tuple[int, slice]]: ...
 
     def touch(self) -> None:
         """Note that the weights are about to change."""
+
+    def constrain(self) -> None:
+        """Have the weights meet their constraints."""
 
 
 class Optimizer:
@@ -178,6 +182,8 @@ class Optimizer:
         self.iterations += 1
         if self._ema is not None:
             self._average(weights, self._ema)
+        if buffer.constrained:
+            buffer.constrain()
 
     def update(self, weights: Array, grads: Array, learning_rate: float, step: int) -> None:
         """Change `weights` in place; `step` counts from 1."""

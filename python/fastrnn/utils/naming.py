@@ -63,6 +63,22 @@ def unexpected_arguments(
     return TypeError(f"{owner.__name__}: unexpected argument {first!r}{hint}")
 
 
+def description(value: Any) -> Any:
+    """Keras' description of an object with a `get_config`; of a function, its name."""
+    if value is None or not hasattr(value, "get_config"):
+        return getattr(value, "__name__", None)
+    cls = type(value)
+    package, *parts = cls.__module__.split(".")
+    own = package != "fastrnn"
+    module = ".".join(["keras", *parts[: 2 if "schedules" in parts else 1]])
+    return {
+        "module": None if own else module,
+        "class_name": cls.__name__,
+        "config": value.get_config(),
+        "registered_name": cls.__name__ if own else None,
+    }
+
+
 def from_config(kind: str, identifier: Any, table: dict[str, Any]) -> Any:
     """Make an object from a name or from ``{"class_name": ..., "config": ...}``.
 

@@ -1,8 +1,6 @@
 // convolution.h's functions, for the machine's instruction set.
 #include "convolution.h"
 
-#include <type_traits>
-
 #include "dispatch.h"
 
 namespace fastrnn {
@@ -11,32 +9,26 @@ FASTRNN_DISPATCH(ConvTable, depthwise_table, (), ())
 
 namespace {
 
-template <class T>
-const ConvFunctions<T>& functions(const ConvShape& shape) {
+const ConvTable* table_for(const ConvShape& shape) {
   const bool depthwise = shape.groups > 1 && shape.channels == shape.groups;
-  const ConvTable* table = depthwise ? depthwise_table() : conv_table();
-  if constexpr (std::is_same_v<T, float>) {
-    return table->f32;
-  } else {
-    return table->f64;
-  }
+  return depthwise ? depthwise_table() : conv_table();
 }
 
 }  // namespace
 
 template <class T>
 void conv_forward(const ConvForward<T>& args) {
-  functions<T>(args.shape).forward(args);
+  functions<T>(table_for(args.shape)).forward(args);
 }
 
 template <class T>
 void conv_input(const ConvInput<T>& args) {
-  functions<T>(args.shape).input(args);
+  functions<T>(table_for(args.shape)).input(args);
 }
 
 template <class T>
 void conv_weights(const ConvWeights<T>& args) {
-  functions<T>(args.shape).weights(args);
+  functions<T>(table_for(args.shape)).weights(args);
 }
 
 #define FASTRNN_INSTANTIATE(T)                          \

@@ -1,6 +1,8 @@
 // Which instruction set runs, and how an entry point finds its function for it.
 #pragma once
 
+#include <type_traits>
+
 namespace fastrnn {
 
 enum Isa : int { kBaseline = 0, kAvx2 = 1, kAvx512 = 2 };
@@ -8,6 +10,16 @@ enum Isa : int { kBaseline = 0, kAvx2 = 1, kAvx512 = 2 };
 // Resolved once: the best that the machine has, or FASTRNN_ISA. Throws std::runtime_error where
 // FASTRNN_ISA names none that the machine can run.
 Isa isa();
+
+// A table's functions for T.
+template <class T, class Table>
+const auto& functions(const Table* table) {
+  if constexpr (std::is_same_v<T, float>) {
+    return table->f32;
+  } else {
+    return table->f64;
+  }
+}
 
 }  // namespace fastrnn
 

@@ -1,66 +1,54 @@
 // elementwise.h's functions, for the machine's instruction set.
 #include "elementwise.h"
 
-#include <type_traits>
-
 #include "dispatch.h"
 
 namespace fastrnn {
 FASTRNN_DISPATCH(ElementwiseTable, elementwise_table, (), ())
 
-namespace {
-
-template <class T>
-const ElementwiseFunctions<T>& functions() {
-  if constexpr (std::is_same_v<T, float>) {
-    return elementwise_table()->f32;
-  } else {
-    return elementwise_table()->f64;
-  }
-}
-
-}  // namespace
-
 template <class T>
 void activation_forward(Activation activation, double parameter, std::ptrdiff_t count, const T* x,
                         T* y) {
-  functions<T>().activation_forward(activation, parameter, count, x, y);
+  functions<T>(elementwise_table()).activation_forward(activation, parameter, count, x, y);
 }
 
 template <class T>
 void activation_backward(Activation activation, double parameter, std::ptrdiff_t count, const T* dy,
                          const T* x, const T* y, T* dx) {
-  functions<T>().activation_backward(activation, parameter, count, dy, x, y, dx);
+  functions<T>(elementwise_table()).activation_backward(activation, parameter, count, dy, x, y, dx);
 }
 
 template <class T>
 void row_activation_forward(RowActivation activation, std::ptrdiff_t rows, std::ptrdiff_t columns,
                             const T* x, T* y) {
-  functions<T>().row_activation_forward(activation, rows, columns, x, y);
+  functions<T>(elementwise_table()).row_activation_forward(activation, rows, columns, x, y);
 }
 
 template <class T>
 void row_activation_backward(RowActivation activation, std::ptrdiff_t rows, std::ptrdiff_t columns,
                              const T* dy, const T* saved, T* dx) {
-  functions<T>().row_activation_backward(activation, rows, columns, dy, saved, dx);
+  functions<T>(elementwise_table())
+      .row_activation_backward(activation, rows, columns, dy, saved, dx);
 }
 
 template <class T>
 void softmax_cross_entropy(std::ptrdiff_t rows, std::ptrdiff_t classes, const T* logits,
                            const std::int64_t* labels, T* loss, T* dlogits) {
-  functions<T>().label_cross_entropy(rows, classes, logits, labels, loss, dlogits);
+  functions<T>(elementwise_table())
+      .label_cross_entropy(rows, classes, logits, labels, loss, dlogits);
 }
 
 template <class T>
 void softmax_cross_entropy(std::ptrdiff_t rows, std::ptrdiff_t classes, const T* logits,
                            const T* targets, T* loss, T* dlogits) {
-  functions<T>().softmax_cross_entropy(rows, classes, logits, targets, loss, dlogits);
+  functions<T>(elementwise_table())
+      .softmax_cross_entropy(rows, classes, logits, targets, loss, dlogits);
 }
 
 template <class T>
 void sigmoid_cross_entropy(std::ptrdiff_t count, const T* logits, const T* targets, T* loss,
                            T* dlogits) {
-  functions<T>().sigmoid_cross_entropy(count, logits, targets, loss, dlogits);
+  functions<T>(elementwise_table()).sigmoid_cross_entropy(count, logits, targets, loss, dlogits);
 }
 
 #define FASTRNN_INSTANTIATE(T)                                                                     \

@@ -20,7 +20,12 @@ int num_threads();
 void set_num_threads(int threads);
 
 // ---- Recurrent layers: docs/equations.md ---------------------------------------------------
-enum class CellKind : int { kRnn = 0, kGru = 1, kLstm = 2, kGruResetBefore = 3 };
+enum class CellKind : int {
+#define FASTRNN_CELL(kind, name, Cell) kind,
+#include "cells/cells.def"
+#undef FASTRNN_CELL
+  kCount
+};
 
 // G, blocks of H columns in the weights: rnn 1, gru 3, lstm 4. Batch N, steps T, input I, hidden H.
 struct RecurrentConfig {
@@ -110,8 +115,12 @@ struct RecurrentBackward {
   T* dc0;         // out (N, H); lstm only
 };
 
-int recurrent_blocks(CellKind cell);       // G
-int recurrent_saved_units(CellKind cell);  // values a unit and step in `saved`
+struct CellInfo {
+  const char* name;
+  int blocks;       // G
+  int saved_units;  // values a unit and step in `saved`
+};
+CellInfo cell_info(CellKind cell);
 
 template <class T>
 void pack_recurrent(const RecurrentConfig& config, const RecurrentWeights<T>& weights,

@@ -1,44 +1,29 @@
 // gather.h's functions, for the machine's instruction set.
 #include "gather.h"
 
-#include <type_traits>
-
 #include "dispatch.h"
 
 namespace fastrnn {
 FASTRNN_DISPATCH(GatherTable, gather_table, (), ())
 
-namespace {
-
-template <class T>
-const GatherFunctions<T>& functions() {
-  if constexpr (std::is_same_v<T, float>) {
-    return gather_table()->f32;
-  } else {
-    return gather_table()->f64;
-  }
-}
-
-}  // namespace
-
 template <class T>
 void embedding(const Embedding<T>& args) {
-  functions<T>().embedding(args);
+  functions<T>(gather_table()).embedding(args);
 }
 
 template <class T>
 void embedding_backward(const EmbeddingBackward<T>& args) {
-  functions<T>().embedding_backward(args);
+  functions<T>(gather_table()).embedding_backward(args);
 }
 
 template <class T>
 void interpolate(const Interpolation<T>& args) {
-  functions<T>().interpolate(args);
+  functions<T>(gather_table()).interpolate(args);
 }
 
 template <class T>
 void interpolate_backward(const Interpolation<T>& args) {
-  functions<T>().interpolate_backward(args);
+  functions<T>(gather_table()).interpolate_backward(args);
 }
 
 #define FASTRNN_INSTANTIATE(T)                                      \

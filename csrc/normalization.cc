@@ -1,26 +1,11 @@
 // normalization.h's functions, for the machine's instruction set.
 #include "normalization.h"
 
-#include <type_traits>
-
 #include "dispatch.h"
 
 namespace fastrnn {
 FASTRNN_DISPATCH(BatchNormTable, batch_norm_table, (), ())
 FASTRNN_DISPATCH(LayerNormTable, layer_norm_table, (), ())
-
-namespace {
-
-template <class T, class Table>
-const auto& functions(const Table* table) {
-  if constexpr (std::is_same_v<T, float>) {
-    return table->f32;
-  } else {
-    return table->f64;
-  }
-}
-
-}  // namespace
 
 template <class T>
 void batch_statistics(const BatchStatistics<T>& args) {

@@ -1,44 +1,29 @@
 // optimizer.h's functions, for the machine's instruction set.
 #include "optimizer.h"
 
-#include <type_traits>
-
 #include "dispatch.h"
 
 namespace fastrnn {
 FASTRNN_DISPATCH(OptimizerTable, optimizer_table, (), ())
 
-namespace {
-
-template <class T>
-const OptimizerFunctions<T>& functions() {
-  if constexpr (std::is_same_v<T, float>) {
-    return optimizer_table()->f32;
-  } else {
-    return optimizer_table()->f64;
-  }
-}
-
-}  // namespace
-
 template <class T>
 void optimizer_update(const OptimizerUpdate<T>& update) {
-  functions<T>().update(update);
+  functions<T>(optimizer_table()).update(update);
 }
 
 template <class T>
 void average_update(std::ptrdiff_t count, T* average, const T* params, double momentum) {
-  functions<T>().average(count, average, params, momentum);
+  functions<T>(optimizer_table()).average(count, average, params, momentum);
 }
 
 template <class T>
 double square_sum(std::ptrdiff_t count, const T* x) {
-  return functions<T>().square_sum(count, x);
+  return functions<T>(optimizer_table()).square_sum(count, x);
 }
 
 template <class T>
 double penalty(std::ptrdiff_t count, const T* params, T* grads, double l1, double l2) {
-  return functions<T>().penalty(count, params, grads, l1, l2);
+  return functions<T>(optimizer_table()).penalty(count, params, grads, l1, l2);
 }
 
 #define FASTRNN_INSTANTIATE(T)                                           \

@@ -1,44 +1,29 @@
 // rectifier.h's functions, for the machine's instruction set.
 #include "rectifier.h"
 
-#include <type_traits>
-
 #include "dispatch.h"
 
 namespace fastrnn {
 FASTRNN_DISPATCH(RectifierTable, rectifier_table, (), ())
 
-namespace {
-
-template <class T>
-const RectifierFunctions<T>& functions() {
-  if constexpr (std::is_same_v<T, float>) {
-    return rectifier_table()->f32;
-  } else {
-    return rectifier_table()->f64;
-  }
-}
-
-}  // namespace
-
 template <class T>
 void relu(const Rectifier<T>& args) {
-  functions<T>().relu(args);
+  functions<T>(rectifier_table()).relu(args);
 }
 
 template <class T>
 void relu_backward(const Rectifier<T>& args) {
-  functions<T>().relu_backward(args);
+  functions<T>(rectifier_table()).relu_backward(args);
 }
 
 template <class T>
 void prelu(const Prelu<T>& args) {
-  functions<T>().prelu(args);
+  functions<T>(rectifier_table()).prelu(args);
 }
 
 template <class T>
 void prelu_backward(const PreluBackward<T>& args) {
-  functions<T>().prelu_backward(args);
+  functions<T>(rectifier_table()).prelu_backward(args);
 }
 
 #define FASTRNN_INSTANTIATE(T)                         \

@@ -144,14 +144,9 @@ void bind_recurrent(py::module_& m) {
   bind_type<float>(m, "PackedRecurrentFloat", "_float");
   bind_type<double>(m, "PackedRecurrentDouble", "_double");
   py::dict cells;
-  const std::pair<const char*, CellKind> kinds[] = {
-      {"rnn", CellKind::kRnn},
-      {"gru", CellKind::kGru},
-      {"lstm", CellKind::kLstm},
-      {"gru_reset_before", CellKind::kGruResetBefore}};
-  for (const auto& [name, kind] : kinds) {
-    cells[name] =
-        py::make_tuple(static_cast<int>(kind), recurrent_blocks(kind), recurrent_saved_units(kind));
+  for (int kind = 0; kind < static_cast<int>(CellKind::kCount); ++kind) {
+    const CellInfo info = cell_info(static_cast<CellKind>(kind));
+    cells[info.name] = py::make_tuple(kind, info.blocks, info.saved_units);
   }
   m.attr("CELLS") = cells;
 }

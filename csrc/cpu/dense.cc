@@ -216,7 +216,8 @@ void backward(const DenseBackward<T>& a) {
   run_team(team_for(4.0 * a.rows * a.input * a.output), body);
 }
 
-constexpr DenseTable kTable = {forward<float>, forward<double>, backward<float>, backward<double>};
+constexpr DenseTable kTable = {{forward<float>, backward<float>},
+                               {forward<double>, backward<double>}};
 
 }  // namespace
 

@@ -427,23 +427,14 @@ void backward(const RecurrentConfig& config, const RecurrentBackward<T>& args) {
   run_team(threads, run);
 }
 
-template <class Cell>
-constexpr BackwardTable kTable = {backward<float, Cell>, backward<double, Cell>};
+constexpr BackwardTable kTables[] = {
+#define FASTRNN_CELL(kind, name, Cell) {{backward<float, Cell>}, {backward<double, Cell>}},
+#include "cells/cells.def"
+#undef FASTRNN_CELL
+};
 
 }  // namespace
 
-const BackwardTable* backward_table(CellKind cell) {
-  switch (cell) {
-    case CellKind::kRnn:
-      return &kTable<RnnCell>;
-    case CellKind::kGru:
-      return &kTable<GruCell>;
-    case CellKind::kLstm:
-      return &kTable<LstmCell>;
-    case CellKind::kGruResetBefore:
-      return &kTable<GruResetBeforeCell>;
-  }
-  return nullptr;
-}
+const BackwardTable* backward_table(CellKind cell) { return kTables + static_cast<int>(cell); }
 
 FASTRNN_ISA_END

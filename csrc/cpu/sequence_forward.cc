@@ -334,23 +334,20 @@ void pack(const RecurrentConfig& config, const RecurrentWeights<T>& weights,
 }
 
 template <class Cell>
-constexpr ForwardTable kTable = {pack<float, Cell>, pack<double, Cell>, forward<float, Cell>,
-                                 forward<double, Cell>};
+constexpr ForwardTable table_of(const char* name) {
+  return {{name, Cell::kBlocks, Cell::kSaved},
+          {pack<float, Cell>, forward<float, Cell>},
+          {pack<double, Cell>, forward<double, Cell>}};
+}
+
+constexpr ForwardTable kTables[] = {
+#define FASTRNN_CELL(kind, name, Cell) table_of<Cell>(name),
+#include "cells/cells.def"
+#undef FASTRNN_CELL
+};
 
 }  // namespace
 
-const ForwardTable* forward_table(CellKind cell) {
-  switch (cell) {
-    case CellKind::kRnn:
-      return &kTable<RnnCell>;
-    case CellKind::kGru:
-      return &kTable<GruCell>;
-    case CellKind::kLstm:
-      return &kTable<LstmCell>;
-    case CellKind::kGruResetBefore:
-      return &kTable<GruResetBeforeCell>;
-  }
-  return nullptr;
-}
+const ForwardTable* forward_table(CellKind cell) { return kTables + static_cast<int>(cell); }
 
 FASTRNN_ISA_END

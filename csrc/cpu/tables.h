@@ -1,29 +1,42 @@
-// The functions that every instruction set provides, as tables of pointers for dispatch.cc.
+// The recurrent and dense functions that every instruction set provides, as tables of pointers.
 #pragma once
 
 #include "fastrnn.h"
 
 namespace fastrnn {
 
+template <class T>
+struct ForwardFunctions {
+  void (*pack)(const RecurrentConfig&, const RecurrentWeights<T>&, PackedRecurrent<T>*);
+  void (*forward)(const PackedRecurrent<T>&, const RecurrentForward<T>&);
+};
+
+// Of one cell.
 struct ForwardTable {
-  void (*pack_float)(const RecurrentConfig&, const RecurrentWeights<float>&,
-                     PackedRecurrent<float>*);
-  void (*pack_double)(const RecurrentConfig&, const RecurrentWeights<double>&,
-                      PackedRecurrent<double>*);
-  void (*forward_float)(const PackedRecurrent<float>&, const RecurrentForward<float>&);
-  void (*forward_double)(const PackedRecurrent<double>&, const RecurrentForward<double>&);
+  CellInfo info;
+  ForwardFunctions<float> f32;
+  ForwardFunctions<double> f64;
+};
+
+template <class T>
+struct BackwardFunctions {
+  void (*backward)(const RecurrentConfig&, const RecurrentBackward<T>&);
 };
 
 struct BackwardTable {
-  void (*backward_float)(const RecurrentConfig&, const RecurrentBackward<float>&);
-  void (*backward_double)(const RecurrentConfig&, const RecurrentBackward<double>&);
+  BackwardFunctions<float> f32;
+  BackwardFunctions<double> f64;
+};
+
+template <class T>
+struct DenseFunctions {
+  void (*forward)(const DenseForward<T>&);
+  void (*backward)(const DenseBackward<T>&);
 };
 
 struct DenseTable {
-  void (*forward_float)(const DenseForward<float>&);
-  void (*forward_double)(const DenseForward<double>&);
-  void (*backward_float)(const DenseBackward<float>&);
-  void (*backward_double)(const DenseBackward<double>&);
+  DenseFunctions<float> f32;
+  DenseFunctions<double> f64;
 };
 
 }  // namespace fastrnn

@@ -19,7 +19,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
-FORMATS = ["keras"]
+FORMATS = ["keras", "h5"]
 RECURRENT = {
     "lstm": lambda k: [k.LSTM(5, "relu", "hard_sigmoid", dropout=0.2), k.Dropout(0.3)],
     "gru": lambda k: [k.GRU(5, reset_after=False, return_sequences=True), k.GRU(3)],
@@ -126,7 +126,9 @@ def test_training_goes_on_in_the_other_library(name: str, form: str, tmp_path: P
     path = tmp_path / f"model.{form}"
     straight = compiled(fastrnn)
     expected = train(straight) + train(straight)
-    for first, load in ((fastrnn, keras.models.load_model), (keras, models.load_model)):
+    ways: list[Any] = [(keras, models.load_model), (fastrnn, keras.models.load_model)]
+    # Keras 3 itself cannot go on from legacy files: its loader builds optimizers for no weights.
+    for first, load in ways[: 1 if form == "h5" else 2]:
         model = compiled(first)
         losses = train(model)
         model.save(path)
@@ -146,3 +148,16 @@ def test_descriptions_go_both_ways() -> None:
     to_ours = models.model_from_json(theirs.to_json())
     to_ours.set_weights(theirs.get_weights())
     assert_same(to_ours, theirs, x)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("loss", ["mse", "categorical_crossentropy"])
+def test_names_of_losses_and_metrics(loss: str, form: str, tmp_path: Path) -> None:
+    ours, _, x = pair(lambda k: [k.LSTM(4), k.Dense(3, activation="softmax")], (6, 4))
+    ours.compile("adam", loss, metrics=["accuracy", "mae"])
+    y = np.eye(3, dtype=np.float32)
+    path = tmp_path / f"model.{form}"
+    ours.save(path)
+    theirs = keras.models.load_model(path)
+    mine, other = ours.train_on_batch(x, y), theirs.train_on_batch(x, y)
+    np.testing.assert_allclose(mine, [float(value) for value in other], rtol=1e-4)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,44 @@ def restore(model: Any, values: Sequence[Array]) -> None:
         view[...] = value
 
 
+# What Keras 2 calls the slots, in the names of their arrays.
+_OLD_NAMES = {
+    "m": "m",
+    "v": "v",
+    "vhat": "v_hat",
+    "momentum": "momentum",
+    "rms": "velocity",
+    "velocity": "velocity",
+    "mg": "average_gradient",
+}
+
+
+def restore_named(model: Any, arrays: Mapping[str, Array]) -> None:
+    """Set the state from Keras 2's arrays, whose names say which slot they belong to.
+
+    Raises
+    ------
+    ValueError
+        If they do not, or a number or shape differs.
+    """
+    optimizer = model.optimizer
+    slots: dict[str, list[Array]] = {name: [] for name in optimizer.slot_names}
+    iterations = None
+    for name, value in arrays.items():
+        words = re.split("[/:]", name)
+        kinds = [_OLD_NAMES[word] for word in words if word in _OLD_NAMES]
+        if len(kinds) == 1 and kinds[0] in slots:
+            slots[kinds[0]].append(value)
+        elif "iter" in name and value.shape == ():
+            iterations = value
+    groups = [[slots[name] for name in group] for group in _groups(optimizer)]
+    ordered = [value for group in groups for values in zip(*group, strict=True) for value in values]
+    if iterations is None or len(ordered) != len(_views(model)):
+        raise ValueError("which array belongs to which weight is not clear")
+    rate = [np.asarray(optimizer.learning_rate)] if _constant_rate(optimizer) else []
+    restore(model, [iterations, *rate, *ordered])
+
+
 def _constant_rate(optimizer: Any) -> bool:
     return isinstance(optimizer.get_config()["learning_rate"], (int, float))
 
@@ -57,9 +96,7 @@ def _constant_rate(optimizer: Any) -> bool:
 def _views(model: Any) -> list[Array]:
     """Each slot of each weight, in Keras' order."""
     optimizer, parameters = model.optimizer, model._parameters
-    slots, names = dict(optimizer.slots), optimizer.slot_names
-    groups = [tuple(name for name in names if name not in _APART)]
-    groups += [(name,) for name in names if name in _APART]
+    slots, groups = dict(optimizer.slots), _groups(optimizer)
     if optimizer._ema is not None:
         slots["ema"] = optimizer._ema
         groups.insert(0, ("ema",))
@@ -72,3 +109,11 @@ def _views(model: Any) -> list[Array]:
         for shape, part in places
         for name in group
     ]
+
+
+def _groups(optimizer: Any) -> list[tuple[str, ...]]:
+    """Slots whose arrays alternate."""
+    names = optimizer.slot_names
+    together = tuple(name for name in names if name not in _APART)
+    apart: list[tuple[str, ...]] = [(name,) for name in names if name in _APART]
+    return [together, *apart] if together else apart

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from fastrnn._files import atomic_path
-from fastrnn.formats import hdf5, optimizer_state
+from fastrnn.formats import hdf5, old_weights, optimizer_state
+from fastrnn.formats.keras_config import Version
 from fastrnn.layers import Layer, Recurrent
 from fastrnn.layers.variable import Variable
 
@@ -31,13 +31,6 @@ def save(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -
         write(file, model)
 
 
-def load(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-    """Read a model's weights; see `fastrnn.models.Model.load_weights`."""
-    path = Path(filepath)
-    with hdf5.open_file(path, f"load_weights: {path}") as file:
-        read(file, model, f"load_weights: {{}} does not fit {path.name}", skip_mismatch)
-
-
 def write(file: Any, model: Any) -> None:
     """Write a model's weights into an open file."""
     _write_variables(file, "", model.name, [])
@@ -51,7 +44,9 @@ def write_optimizer(file: Any, model: Any) -> None:
     _write_variables(file, "optimizer", model.optimizer.name, optimizer_state.state(model))
 
 
-def read(file: Any, model: Any, failure: str, skip_mismatch: bool = False) -> None:
+def read(
+    file: Any, model: Any, failure: str, skip_mismatch: bool = False, version: Version = (3,)
+) -> bool:
     """Set a model's weights, all or none, from an open file.
 
     Parameters
@@ -62,6 +57,13 @@ def read(file: Any, model: Any, failure: str, skip_mismatch: bool = False) -> No
         How the error begins, with {} for the layer's name.
     skip_mismatch : bool
         Leave layers alone that do not fit, with a warning.
+    version : tuple of int
+        Of the Keras that wrote the file.
+
+    Returns
+    -------
+    bool
+        Whether the file's weights are set as they are, not converted from an old form.
     """
     found: list[tuple[Variable, NDArray[Any]]] = []
     root = _OLD_ROOT if _OLD_ROOT in file and "layers" not in file else "layers"
@@ -77,8 +79,14 @@ def read(file: Any, model: Any, failure: str, skip_mismatch: bool = False) -> No
             if not skip_mismatch:
                 raise ValueError(message) from None
             warnings.warn(message, stacklevel=4)
+    unchanged = True
+    if version < (3,):
+        variables, values = [variable for variable, _ in found], [value for _, value in found]
+        values, changed = old_weights.converted(model, variables, values, version)
+        found, unchanged = list(zip(variables, values, strict=True)), not changed
     for variable, value in found:
         variable.assign(value)
+    return unchanged
 
 
 def read_optimizer(file: Any, model: Any) -> None:

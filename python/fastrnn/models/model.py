@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -152,7 +151,7 @@ class Model(Training):
         Parameters
         ----------
         filepath : path
-            Must end in ``.keras``.
+            Ends in ``.keras``, or in ``.h5`` for Keras' legacy form.
         overwrite : bool
             Whether a file may be replaced.
         include_optimizer : bool
@@ -183,8 +182,13 @@ class Model(Training):
 
         return json.dumps(keras_json.describe_model(self), **kwargs)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write all weights to a ``.weights.h5`` file that Keras 3 reads, too.
+    def save_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        format: str | None = None,
+    ) -> None:
+        """Write all weights to a file that Keras or PyTorch reads, too.
 
         The file appears under its name when it is complete; a file of that name is whole at
         any time.
@@ -192,9 +196,12 @@ class Model(Training):
         Parameters
         ----------
         filepath : path
-            Must end in ``.weights.h5``.
+            ``.weights.h5`` as Keras 3 has it, ``.h5`` for Keras' legacy form, or
+            ``.safetensors``.
         overwrite : bool
             Whether a file may be replaced.
+        format : {"torch"}, optional
+            Of a ``.safetensors`` file: the names and layouts of a PyTorch ``state_dict``.
 
         Raises
         ------
@@ -203,38 +210,38 @@ class Model(Training):
         FileExistsError
             If there is a file and `overwrite` is False.
         """
-        from fastrnn.formats import weights_h5
+        from fastrnn.models.saving import save_weights
 
-        if not self.built:
-            raise ValueError(f"{self.name}: has no weights to save; build() it or train it first")
-        weights_h5.save(self, _weights_path(filepath), overwrite)
+        save_weights(self, filepath, overwrite, format)
 
     def load_weights(
-        self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any
+        self,
+        filepath: str | os.PathLike[str],
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+        format: str | None = None,
     ) -> None:
-        """Read all weights from a ``.weights.h5`` file, ours or Keras 3's.
+        """Read all weights from a file: ours, Keras' or PyTorch's.
 
         Parameters
         ----------
         filepath : path
+            ``.weights.h5``, ``.keras``, Keras' legacy ``.h5``, or ``.safetensors``.
         skip_mismatch : bool
             Leave layers alone whose weights are missing or of other shapes, with a warning.
+        by_name : bool
+            Of a legacy ``.h5``: set the layers whose names are in the file, not all in order.
+        format : {"torch"}, optional
+            Of a ``.safetensors`` file: a PyTorch ``state_dict``, whose layers are taken in order.
 
         Raises
         ------
         ValueError
             If the file's weights do not fit; the model's are then unchanged.
         """
-        from fastrnn.formats import weights_h5
+        from fastrnn.models.saving import load_weights
 
-        path = _weights_path(filepath)
-        if not self.built:
-            raise ValueError(
-                f"{self.name}: has no weights to load into; give it an Input or build() it"
-            )
-        if not path.is_file():
-            raise FileNotFoundError(f"load_weights: there is no file {path}")
-        weights_h5.load(self, path, skip_mismatch)
+        load_weights(self, filepath, skip_mismatch, by_name, format)
 
     def summary(
         self,
@@ -273,10 +280,3 @@ class Model(Training):
             show_trainable=show_trainable,
             layer_range=layer_range,
         )
-
-
-def _weights_path(filepath: str | os.PathLike[str]) -> Path:
-    path = Path(filepath)
-    if not path.name.endswith(".weights.h5"):
-        raise ValueError(f"the name of a weights file must end in .weights.h5, got {path.name!r}")
-    return path

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fastrnn.formats import hdf5, keras_config, keras_json, keras_zip, weights_h5
+from fastrnn.formats import hdf5, keras_h5, keras_json, keras_zip, torch_state_dict, weights_h5
+from fastrnn.formats.keras_config import parse_version, readable
 from fastrnn.initializers.reserved import values_follow
 from fastrnn.layers import deserialize
 from fastrnn.models.model import Model
 from fastrnn.utils.custom_objects import custom_object_scope
 
+_SUFFIXES: dict[str, Any] = {".keras": keras_zip, ".h5": keras_h5, ".hdf5": keras_h5}
+_FAILURE = "the weights of {} do not fit"
 # What a description that is damaged, or made to do harm, may raise on its way.
 _FAILURES = (
     ValueError,
@@ -36,10 +39,14 @@ def save_model(
     include_optimizer: bool = True,
 ) -> None:
     """Write a model to a file that Keras 3 reads, too; see `Model.save`."""
-    path = _checked_suffix(filepath)
+    path = Path(filepath)
+    if path.suffix not in _SUFFIXES:
+        raise ValueError(
+            f"the name of a model's file must end in {' or '.join(_SUFFIXES)}, got {path.name!r}"
+        )
     if not model.built:
         raise ValueError(f"{model.name}: has no weights to save; build() it or train it first")
-    keras_zip.save(model, path, overwrite, include_optimizer)
+    _SUFFIXES[path.suffix].save(model, path, overwrite, include_optimizer)
 
 
 def load_model(
@@ -53,7 +60,7 @@ def load_model(
     Parameters
     ----------
     filepath : path
-        A ``.keras`` file.
+        A ``.keras`` file, or a legacy ``.h5`` file of a whole model, back to Keras 2.0.
     custom_objects : dict of str to class or function, optional
         What names in the file stand for that are not Keras'.
     compile : bool
@@ -84,22 +91,100 @@ def load_model(
     >>> bool((same.predict(x, verbose=0) == model.predict(x, verbose=0)).all())
     True
     """
-    path = _checked_suffix(filepath)
+    path = Path(filepath)
     if not path.is_file():
         raise FileNotFoundError(f"load_model: there is no file {path}")
-    with _failing_as(path), custom_object_scope(custom_objects), keras_zip.open_file(path) as file:
-        with values_follow(hdf5.largest_weights(file.weights_size)):
-            description = keras_config.readable(file.description)
-            model = model_from_config(description)
+    with _failing_as(path), custom_object_scope(custom_objects):
+        return _load_h5(path, compile) if hdf5.is_hdf5(path) else _load_keras(path, compile)
+
+
+def _load_keras(path: Path, compile: bool) -> Model:
+    with keras_zip.open_file(path) as file:
+        version = parse_version(file.metadata.get("keras_version"))
+        description = readable(file.description, version)
+        model = _model_of_size(description, file.weights_size)
         if not model.built:
             return model
         with file.open_weights() as weights:
-            weights_h5.read(weights, model, "the weights of {} do not fit")
+            unchanged = weights_h5.read(weights, model, _FAILURE, version=version)
             settings = description.get("compile_config")
             if compile and settings:
-                compile_from_config(model, settings)
-                restore_optimizer(model, weights)
+                _compile_from_config(model, settings)
+                if unchanged:
+                    _restore_optimizer(model, weights_h5.read_optimizer, weights)
     return model
+
+
+def _load_h5(path: Path, compile: bool) -> Model:
+    with hdf5.open_file(path, str(path)) as file:
+        description, settings, version = keras_h5.description(file)
+        model = _model_of_size(readable(description, version), path.stat().st_size)
+        if not model.built:
+            return model
+        unchanged = keras_h5.load_weights(file, model, _FAILURE)
+        if compile and settings:
+            _compile_from_config(model, readable(settings, version))
+            if unchanged:
+                _restore_optimizer(model, keras_h5.read_optimizer, file)
+    return model
+
+
+def _model_of_size(description: dict[str, Any], stored: int) -> Model:
+    """A model whose weights a file of a size can hold."""
+    with values_follow(hdf5.largest_weights(stored)):
+        return model_from_config(description)
+
+
+def save_weights(
+    model: Model, filepath: str | os.PathLike[str], overwrite: bool, format: str | None
+) -> None:
+    """Write a model's weights; see `Model.save_weights`."""
+    path = Path(filepath)
+    if not model.built:
+        raise ValueError(f"{model.name}: has no weights to save; build() it or train it first")
+    if path.suffix == ".safetensors":
+        torch_state_dict.save_file(model, path, overwrite, format)
+    elif path.name.endswith(".weights.h5"):
+        weights_h5.save(model, path, overwrite)
+    elif path.suffix in (".h5", ".hdf5"):
+        keras_h5.save_weights(model, path, overwrite)
+    else:
+        raise ValueError(
+            "the name of a weights file must end in .weights.h5, .h5 or .safetensors, "
+            f"got {path.name!r}"
+        )
+
+
+def load_weights(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    skip_mismatch: bool,
+    by_name: bool,
+    format: str | None,
+) -> None:
+    """Read a model's weights; see `Model.load_weights`."""
+    path = Path(filepath)
+    if not model.built:
+        raise ValueError(
+            f"{model.name}: has no weights to load into; give it an Input or build() it"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"load_weights: there is no file {path}")
+    failure = f"load_weights: {{}} does not fit {path.name}"
+    with _failing_as("load_weights"):
+        if path.suffix == ".safetensors":
+            torch_state_dict.load_file(model, path, format)
+        elif path.suffix in (".pt", ".pth"):
+            raise ValueError(torch_state_dict.pickle_refusal(path))
+        elif path.suffix == ".keras":
+            with keras_zip.open_file(path) as file, file.open_weights() as weights:
+                weights_h5.read(weights, model, failure, skip_mismatch)
+        else:
+            with hdf5.open_file(path, str(path)) as weights:
+                if keras_h5.is_legacy(weights):
+                    keras_h5.load_weights(weights, model, failure, by_name, skip_mismatch)
+                else:
+                    weights_h5.read(weights, model, failure, skip_mismatch)
 
 
 def model_from_config(description: dict[str, Any]) -> Model:
@@ -142,10 +227,10 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     (None, 4)
     """
     with _failing_as("model_from_json"), custom_object_scope(custom_objects):
-        description = keras_config.readable(keras_json.parse("the text", json_string))
+        description = readable(keras_json.parse("the text", json_string))
         model = model_from_config(description)
         if description.get("compile_config"):
-            compile_from_config(model, description["compile_config"])
+            _compile_from_config(model, description["compile_config"])
     return model
 
 
@@ -163,7 +248,7 @@ def clone_model(model: Model) -> Model:
     return model_from_config(keras_json.describe(model))
 
 
-def compile_from_config(model: Model, settings: dict[str, Any]) -> None:
+def _compile_from_config(model: Model, settings: dict[str, Any]) -> None:
     """Compile a model as a file says."""
     known = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
     try:
@@ -172,22 +257,15 @@ def compile_from_config(model: Model, settings: dict[str, Any]) -> None:
         raise ValueError(f"{error}; with compile=False the model loads without") from error
 
 
-def restore_optimizer(model: Model, weights: Any) -> None:
+def _restore_optimizer(model: Model, read: Callable[[Any, Model], None], file: Any) -> None:
     """Let training go on where it was; where the state does not fit, say so and start afresh."""
     try:
-        weights_h5.read_optimizer(weights, model)
+        read(file, model)
     except ValueError as error:
         warnings.warn(
             f"{model.name}: the optimizer's state does not fit, so it starts afresh: {error}",
-            stacklevel=3,
+            stacklevel=4,
         )
-
-
-def _checked_suffix(filepath: str | os.PathLike[str]) -> Path:
-    path = Path(filepath)
-    if path.suffix != ".keras":
-        raise ValueError(f"the name of a model's file must end in .keras, got {path.name!r}")
-    return path
 
 
 @contextmanager

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import fastrnn
 from fastrnn import layers
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -27,6 +29,8 @@ CASES: dict[str, Case] = {
     "gru": (lambda k, **o: k.GRU(U, **o), (F,), [(U,)]),
     "gru_before": (lambda k, **o: k.GRU(U, reset_after=False, **o), (F,), [(U,)]),
     "rnn": (lambda k, **o: k.SimpleRNN(U, **o), (F,), [(U,)]),
+    "lstm_cell": (lambda k, **o: k.RNN(k.LSTMCell(U), **o), (F,), [(U,)] * 2),
+    "gru_cell": (lambda k, **o: k.RNN(k.GRUCell(U, reset_after=False), **o), (F,), [(U,)]),
     "conv_lstm": (lambda k, **o: k.ConvLSTM2D(2, 3, **o), (5, 6, F), [(3, 4, 2)] * 2),
     "bidirectional": (lambda k, **o: k.Bidirectional(k.LSTM(U, **o)), (F,), [(U,)] * 4),
     "bidirectional_none": (
@@ -138,3 +142,36 @@ def test_training_of_an_encoder_state_in_a_decoder() -> None:
     encoder.backward([None, *dstates])
     for weight, slope in zip(encoder.weights, slopes, strict=True):
         np.testing.assert_allclose(weight.grad, slope.numpy(), rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_stacked_cells_train_and_are_saved_as_keras(masked: bool, tmp_path: Path) -> None:
+    def make(k: Any) -> list[Any]:
+        cells = [k.LSTMCell(U), k.LSTMCell(4), k.GRUCell(3)]
+        masking = [k.Masking()] if masked else []
+        return [
+            *masking,
+            k.RNN(k.StackedRNNCells(cells), return_sequences=True),
+            k.RNN(k.SimpleRNNCell(5)),
+            k.Dense(2),
+        ]
+
+    ours = fastrnn.Sequential([layers.Input((T, F)), *make(layers)])
+    theirs = keras.Sequential([keras.layers.Input((T, F)), *make(keras.layers)])
+    theirs.set_weights(ours.get_weights())
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(N, T, F)), rng.normal(size=(N, 2))
+    if masked:
+        x[~mask_of_holes()] = 0
+    for model in (ours, theirs):
+        model.compile("adam", "mse")
+    for _ in range(5):
+        loss = float(theirs.train_on_batch(x, y))
+        assert ours.train_on_batch(x, y) == pytest.approx(loss, rel=1e-4)
+    theirs.save_weights(tmp_path / "theirs.weights.h5")
+    ours.load_weights(tmp_path / "theirs.weights.h5")
+    expected = theirs.predict_on_batch(x)
+    np.testing.assert_allclose(ours.predict(x, verbose=0), expected, rtol=2e-5, atol=2e-6)
+    ours.save(tmp_path / "ours.keras")
+    again = keras.models.load_model(tmp_path / "ours.keras")
+    np.testing.assert_allclose(again.predict_on_batch(x), expected, rtol=2e-5, atol=2e-6)

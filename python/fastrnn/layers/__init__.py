@@ -14,6 +14,7 @@ from fastrnn.layers.border import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from fastrnn.layers.cell import AbstractRNNCell, StackedRNNCells
 from fastrnn.layers.conv_lstm import ConvLSTM2D
 from fastrnn.layers.convolution import Conv1D, Conv2D, Conv3D
 from fastrnn.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
@@ -21,6 +22,7 @@ from fastrnn.layers.dense import Dense
 from fastrnn.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
 from fastrnn.layers.dropout import Dropout
 from fastrnn.layers.embedding import Embedding
+from fastrnn.layers.fused_cells import GRUCell, LSTMCell, SimpleRNNCell
 from fastrnn.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -60,6 +62,7 @@ from fastrnn.layers.pooling import (
     MaxPooling3D,
 )
 from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.rnn import RNN
 from fastrnn.layers.separable import SeparableConv1D, SeparableConv2D
 from fastrnn.layers.serialization import deserialize, register, serialize
 from fastrnn.layers.shaping import Flatten, Permute, RepeatVector, Reshape
@@ -73,6 +76,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     ELU,
     GRU,
     LSTM,
+    RNN,
     Activation,
     Add,
     AdditiveAttention,
@@ -101,6 +105,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     Dropout,
     Embedding,
     Flatten,
+    GRUCell,
     GaussianNoise,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -110,6 +115,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     GlobalMaxPooling3D,
     Identity,
     InputLayer,
+    LSTMCell,
     LayerNormalization,
     LeakyReLU,
     Masking,
@@ -127,11 +133,13 @@ _CLASSES: tuple[type[Layer], ...] = (
     SeparableConv1D,
     SeparableConv2D,
     SimpleRNN,
+    SimpleRNNCell,
     Softmax,
     SpatialDropout1D,
     SpatialDropout2D,
     SpatialDropout3D,
     Subtract,
+    StackedRNNCells,
     TimeDistributed,
     UpSampling1D,
     UpSampling2D,
@@ -169,6 +177,8 @@ __all__ = [
     "ELU",
     "GRU",
     "LSTM",
+    "RNN",
+    "AbstractRNNCell",
     "Activation",
     "Add",
     "AdditiveAttention",
@@ -206,6 +216,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
@@ -222,6 +233,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -247,10 +259,12 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
     "UpSampling1D",

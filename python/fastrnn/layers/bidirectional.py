@@ -258,22 +258,9 @@ def _recurrent(layer: Any) -> RecurrentBase:
     return layer
 
 
-# Options that a configuration has by name alone; where one is a user's function, the copy must
-# have the function itself.
-_OBJECTS = (
-    "activation",
-    "recurrent_activation",
-    "kernel_initializer",
-    "recurrent_initializer",
-    "bias_initializer",
-    "activity_regularizer",
-)
-
-
 def _renamed(layer: RecurrentBase, name: str, **changes: Any) -> RecurrentBase:
     """A layer of the same configuration under another name."""
-    names = (*_OBJECTS, *layer.role_arguments())
-    objects = {key: getattr(layer, key) for key in names if hasattr(layer, key)}
-    copy = type(layer).from_config(layer.get_config() | objects | {"name": name} | changes)
+    options = layer.get_config() | layer.options_by_object() | {"name": name} | changes
+    copy = type(layer).from_config(options)
     assert isinstance(copy, RecurrentBase)
     return copy

@@ -28,7 +28,7 @@ class Recurrent(RecurrentBase):
     """
 
     roles = ("kernel", "recurrent", "bias")
-    outputs_state = True
+    output_state = 0
     # Whether prediction runs on packed weights.
     packs_weights: ClassVar[bool] = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +13,23 @@ from fastrnn.layers.symbolic import is_tensor
 
 # Keras options that choose among implementations; here there is one.
 _IGNORED = ("unroll", "use_cudnn", "implementation", "bias", "weights")
+# Options that a configuration has by name alone; where one is a user's function, a copy must have
+# the function itself.
+_OBJECTS = (
+    "activation",
+    "recurrent_activation",
+    "kernel_initializer",
+    "recurrent_initializer",
+    "bias_initializer",
+    "activity_regularizer",
+)
 
 
 class RecurrentBase(Layer):
     """Base of layers that carry states from step to step.
 
-    A subclass defines `run_steps`, `run_steps_back`, `state_shapes` and `output_shape_of_step`.
+    A subclass defines `run_steps`, `run_steps_back`, `state_shapes` and,
+    where the output is not like the first state, `step_shape`.
 
     The input may be a list ``[x, *states]``: the run then starts from these states, and
     `backward` returns a list of gradients, theirs included. So does a call with `initial_state`.
@@ -31,8 +42,8 @@ class RecurrentBase(Layer):
 
     supports_masking = True
     needs_time = True
-    # Whether the output of a step is its first state.
-    outputs_state: ClassVar[bool] = False
+    # Which state the output of a step is, if it is one.
+    output_state: int | None = None
 
     def __init__(
         self,
@@ -82,6 +93,16 @@ class RecurrentBase(Layer):
     def step_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Shape of the output of one step for inputs of a shape."""
         return self.state_shapes(input_shape)[0]
+
+    @property
+    def runners(self) -> Sequence[Any]:
+        """What runs over time, one after the other: objects with `run_steps`."""
+        return (self,)
+
+    def options_by_object(self) -> dict[str, Any]:
+        """Options that a copy takes as they are, and not from the configuration."""
+        names = (*_OBJECTS, *self.role_arguments())
+        return {key: getattr(self, key) for key in names if hasattr(self, key)}
 
     def regularize_activity(self) -> None:
         activity.attach_recurrent(self)
@@ -152,15 +173,16 @@ class RecurrentBase(Layer):
         if self.stateful:
             self.state = [state.copy() for state in states]
         # Of a row that is masked throughout the output is 0, the state what it was.
-        by_state = self.outputs_state and (mask is None or not initial)
+        by_state = None if mask is not None and initial else self.output_state
         if training:
             self.saved = cache, y.shape, mask, reverse, by_state, given
         if self.return_sequences:
             if mask is not None and self.zero_output_for_mask:
                 y[~mask] = 0
             return y, states
-        last = states[0] if by_state else np.ascontiguousarray(y[:, 0 if reverse else -1])
-        return last, states
+        if by_state is not None:
+            return states[by_state], states
+        return np.ascontiguousarray(y[:, 0 if reverse else -1]), states
 
     def run_back(
         self, dy: Array | None, dstates: Sequence[Any] = ()
@@ -172,9 +194,9 @@ class RecurrentBase(Layer):
             if dy is not None and mask is not None and self.zero_output_for_mask:
                 dy = dy * over_steps(mask, dy)
         elif dy is not None:
-            if by_state:
-                final = final or [None]
-                final[0] = dy if final[0] is None else final[0] + dy
+            if by_state is not None:
+                final = final or [None] * (by_state + 1)
+                final[by_state] = dy if final[by_state] is None else final[by_state] + dy
                 dy = None
             else:
                 dlast = np.zeros(shape, dy.dtype)

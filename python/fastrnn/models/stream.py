@@ -199,13 +199,16 @@ class Stream:
     def _recurrent(self, layer: RecurrentBase, x: Array) -> Call:
         if layer.go_backwards or layer.return_state:
             raise self._refused(layer)
-        rows = len(x)
-        if isinstance(layer, Recurrent) and layer.packs_weights and not self._masked:
-            state = layer.packed_weights().stream(rows)
+        return _chained([self._runner(runner, shape) for runner, shape in _shaped(layer, x)])
+
+    def _runner(self, runner: Any, shape: tuple[int, ...]) -> Call:
+        rows = shape[0]
+        if isinstance(runner, Recurrent) and runner.packs_weights and not self._masked:
+            state = runner.packed_weights().stream(rows)
             self._states.append(state)
             advance: Call = state.advance
-            return advance if x.ndim == 2 else lambda x: advance(x.reshape(rows, -1))
-        general = _GeneralState(layer, x)
+            return advance if len(shape) == 2 else lambda x: advance(x.reshape(rows, -1))
+        general = _GeneralState(runner, shape)
         self._states.append(general)
         return lambda x: general.advance(x, self._valid)
 
@@ -235,15 +238,15 @@ class Stream:
 
 
 class _GeneralState:
-    """The states of a recurrent layer that is run by its own code for whole sequences."""
+    """The states of what is run by its own code for whole sequences."""
 
-    def __init__(self, layer: RecurrentBase, x: Array) -> None:
-        self._run = layer.run_steps
-        shape = (*x.shape[:1], 1, *x.shape[1:])
-        sizes: list[Any] = [*layer.state_shapes(shape), layer.step_shape(shape)]
-        self.state = [np.zeros(size, layer.dtype) for size in sizes]  # and the last output
+    def __init__(self, runner: Any, shape: tuple[int, ...]) -> None:
+        self._run = runner.run_steps
+        sequence = (shape[0], 1, *shape[1:])
+        sizes = [*runner.state_shapes(sequence), runner.step_shape(sequence)]
+        self.state = [np.zeros(size, runner.dtype) for size in sizes]  # and the last output
 
-    def advance(self, x: Array, valid: Array | None) -> Array:
+    def advance(self, x: Array, valid: Array | None) -> Any:
         *states, last = self.state
         y, states_after, _ = self._run(x[:, None], states, False, valid, False)
         y = y[:, 0]
@@ -267,6 +270,26 @@ def _chain(model: Sequential) -> Iterator[Layer]:
             yield layer
 
 
+def _shaped(layer: RecurrentBase, x: Array) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """What runs over time in a recurrent layer, and the shape of the step that it takes."""
+    shape: Any = x.shape
+    for runner in layer.runners:
+        yield runner, shape
+        shape = runner.step_shape((shape[0], 1, *shape[1:]))
+
+
+def _chained(calls: list[Call]) -> Call:
+    if len(calls) == 1:
+        return calls[0]
+
+    def run(x: Any) -> Any:
+        for call in calls:
+            x = call(x)
+        return x
+
+    return run
+
+
 def _whole(layer: Layer, x: Any) -> Call:
     """A call for inputs without an axis of time, of which the layer takes all."""
     if isinstance(layer, Sequential):
@@ -274,13 +297,7 @@ def _whole(layer: Layer, x: Any) -> Call:
         for inner in _chain(layer):
             calls.append(_whole(inner, x))
             x = calls[-1](x)
-
-        def run(x: Any) -> Any:
-            for call in calls:
-                x = call(x)
-            return x
-
-        return run
+        return _chained(calls)
     if type(layer) in _PREPARED:
         return _PREPARED[type(layer)](layer, x)
     return layer.forward

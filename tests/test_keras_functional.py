@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,3 +80,25 @@ def test_outputs_layers_and_training_as_keras(name: str) -> None:
 
 def sorted_values(results: dict[str, float]) -> list[float]:
     return [results[name] for name in sorted(results)]
+
+
+@pytest.mark.parametrize("name", list(GRAPHS))
+def test_descriptions_and_files_go_both_ways(name: str, tmp_path: Path) -> None:
+    ours, theirs = pair(name)
+    x, _ = data_of(ours, GRAPHS[name].losses, np.random.default_rng(12))
+    expected = outputs_of(ours, x)
+    revived = fastrnn.layers.deserialize(keras.saving.serialize_keras_object(theirs))
+    revived.set_weights(ours.get_weights())
+    np.testing.assert_allclose(outputs_of(revived, x), expected, **TOLERANCE)
+    ours.save(tmp_path / "ours.keras")
+    loaded = keras.models.load_model(tmp_path / "ours.keras")
+    np.testing.assert_allclose(outputs_of(loaded, x), expected, **TOLERANCE)
+    theirs.save(tmp_path / "theirs.keras")
+    again = fastrnn.models.load_model(tmp_path / "theirs.keras")
+    np.testing.assert_allclose(outputs_of(again, x), expected, **TOLERANCE)
+
+
+def outputs_of(model: Any, x: Any) -> Array:
+    outputs = model(x, training=False)
+    listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    return np.hstack([np.ravel(y) for y in listed])

@@ -117,20 +117,18 @@ class Node:
         How many of the inputs hand their masks over in a list; 0 where just the first does.
     options : dict
         Other arguments, for `forward`.
-    training : bool or None
-        The mode of this call; None is that of the model.
     outputs : list of SymbolicTensor
     """
 
     __slots__ = (
-        "args", "inputs", "kwargs", "layer", "masked", "options", "outputs", "several", "training",
+        "args", "inputs", "kwargs", "layer", "masked", "options", "outputs", "several",
     )  # fmt: skip
 
     def __init__(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer = layer
         self.args, self.kwargs = args, kwargs
         self.options = dict(kwargs)
-        self.training: bool | None = self.options.pop("training", None)
+        self.options.pop("training", None)  # a model has one mode for all of its layers
         if self.options.pop("mask", None) is not None:
             raise ValueError(
                 f"{layer.name}: takes no mask in a graph; masks go along with the tensors"

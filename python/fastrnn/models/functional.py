@@ -10,8 +10,10 @@ from typing import Any
 from fastrnn.layers import Layer, register
 from fastrnn.layers.layer import by_class
 from fastrnn.layers.symbolic import Node
+from fastrnn.models import graph_config
 from fastrnn.models.composite import Composite
 from fastrnn.models.graph import flat_tensors, ordered_calls
+from fastrnn.utils.custom_objects import custom_object_scope
 
 
 class Step:
@@ -37,7 +39,6 @@ class Step:
         self.source: Any = source if node.several else source[0]
         self.target: Any = target if len(target) > 1 else target[0]
         self.masks: Any = source[: node.masked] if node.masked else source[0]
-        self.training = node.training
         self.forward: Any = (
             partial(layer.forward, **node.options) if node.options else layer.forward
         )
@@ -72,6 +73,11 @@ class Functional(Composite):
     ----------
     inputs, outputs : list of SymbolicTensor
     input_names, output_names : list of str
+
+    Notes
+    -----
+    As in Keras 3, all layers run in the mode of the model, whatever `training` a layer was called
+    with; set ``trainable = False`` to keep the statistics of a BatchNormalization.
 
     Examples
     --------
@@ -233,15 +239,15 @@ class Functional(Composite):
                 _scatter(masks, self._in if len(self._in) > 1 else self._in[0], mask)
         saved: list[Any] | None = [] if training and self._shares else None
         for step in self._plan(logits):
-            source, target, mode = step.source, step.target, step.training
+            source, target = step.source, step.target
             given = values[source] if type(source) is int else [values[i] for i in source]
             if masks is None:
-                y = step.forward(given, training if mode is None else mode)
+                y = step.forward(given, training)
             else:
                 m = _gather(masks, step.masks)
                 if type(m) is list and not any(one is not None for one in m):
                     m = None
-                y = step.forward(given, training if mode is None else mode, m)
+                y = step.forward(given, training, m)
                 if m is not None or step.layer.makes_mask:
                     _spread(masks, target, step.layer.compute_mask(given, m), values=y)
             if type(target) is int:
@@ -342,6 +348,21 @@ class Functional(Composite):
             for index in self._fusible
         ]
         return found if len(found) > 1 else found[0]
+
+    # Description -----------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        return graph_config.describe(self)
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Functional:
+        """Make a model, with new weights, from what `get_config` returned."""
+        with custom_object_scope(custom_objects):
+            inputs, outputs = graph_config.rebuild(config)
+        trainable = config.get("trainable")
+        return cls(inputs, outputs, config.get("name"), trainable is None or bool(trainable))
 
 
 def _key(structure: Any, index: int) -> Any:

@@ -12,6 +12,7 @@ from fastrnn.layers.layer import Layer
 from fastrnn.models.training import Training
 
 if TYPE_CHECKING:
+    from fastrnn.models.explain import Explanation
     from fastrnn.models.stream import Stream
 
 
@@ -135,6 +136,35 @@ class Model(Training):
         from fastrnn.models.stream import Stream
 
         return Stream(self, batch_size)
+
+    def explain(self, strict: bool = False) -> Explanation:
+        """Which kernel each layer runs on, and why: a list of records that prints as a report.
+
+        Parameters
+        ----------
+        strict : bool
+            Whether to refuse a model with a layer for which there is a faster kernel.
+
+        Returns
+        -------
+        Explanation
+
+        Raises
+        ------
+        ValueError
+            With `strict`: names the layer, the reason, and what to change.
+
+        Examples
+        --------
+        >>> from fastrnn import Sequential, layers
+        >>> model = Sequential([layers.Input((9, 3)), layers.LSTM(4, name="a"), layers.Dense(2)])
+        >>> record = model.explain()[0]
+        >>> record.layer, record.kernel, record.reason
+        ('a', 'fused lstm', 'tanh, sigmoid within the kernel')
+        """
+        from fastrnn.models.explain import explain
+
+        return explain(self, strict)
 
     def save(
         self,

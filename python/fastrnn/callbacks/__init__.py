@@ -1,5 +1,6 @@
 """Callbacks: what is called while a model trains, evaluates or predicts."""
 
+from fastrnn.callbacks.backup_and_restore import BackupAndRestore
 from fastrnn.callbacks.callback import Callback
 from fastrnn.callbacks.callback_list import CallbackList
 from fastrnn.callbacks.csv_logger import CSVLogger
@@ -14,6 +15,7 @@ from fastrnn.callbacks.tensorboard import TensorBoard
 from fastrnn.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

@@ -80,7 +80,18 @@ class Batches:
         return {"position": self.position, "shuffle": before}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` returned."""
+        """Go on from what `get_state` returned.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many batches.
+        """
+        if self.steps is not None and state["position"] >= max(1, self.steps):
+            raise ValueError(
+                f"the checkpoint is from batch {state['position']} of other data; "
+                f"these have {self.steps} batches"
+            )
         if self._shuffle is not None and "shuffle" in state:
             self._shuffle.bit_generator.state = state["shuffle"]
         self.position = state["position"]

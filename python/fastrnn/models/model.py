@@ -273,6 +273,60 @@ class Model(Training):
 
         load_weights(self, filepath, skip_mismatch, by_name, format)
 
+    def save_checkpoint(self, filepath: str | os.PathLike[str]) -> None:
+        """Write all that decides how training goes on, so that it can do so to the bit.
+
+        Weights, the optimizer's state, random generators, states of stateful layers; and while
+        `fit` runs, from a callback, the epoch and batch, the order of the samples, the other
+        callbacks' states and the running metrics. No pickle is used.
+
+        Parameters
+        ----------
+        filepath : path
+            The file appears under its name when it is complete; a file of that name is whole at
+            any time.
+
+        Raises
+        ------
+        ValueError
+            If the model has no weights yet.
+        TypeError
+            If a callback's or data set's state holds what cannot be kept.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastrnn import Sequential, layers
+        >>> model = Sequential([layers.Input((2,)), layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> model.save_checkpoint("training.npz")
+        >>> model.load_checkpoint("training.npz")
+        """
+        from fastrnn.models import checkpoint
+
+        checkpoint.save(self, filepath)
+
+    def load_checkpoint(self, filepath: str | os.PathLike[str]) -> None:
+        """Go on from a file of `save_checkpoint`.
+
+        The model must be built and compiled as it was then. Where the file was written within
+        `fit`, the next `fit`, with the same arguments, goes on from there.
+
+        Parameters
+        ----------
+        filepath : path
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no file.
+        ValueError
+            If it is damaged, or of another model; nothing is changed then.
+        """
+        from fastrnn.models import checkpoint
+
+        checkpoint.load(self, filepath)
+
     def summary(
         self,
         line_length: int | None = None,

@@ -68,7 +68,7 @@ class DatasetBatches(Batches):
         return super().get_state() | {"dataset": self._dataset.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        self._dataset.set_state(state["dataset"])
+        self._dataset.set_state(state.get("dataset", {}))
         super().set_state(state)
 
 
@@ -82,6 +82,8 @@ class IterableBatches(Batches):
         self._prepare = prepare
 
     def epoch(self, steps: int | None = None) -> Generator[list[Any], None, None]:
+        if self.position == self.steps:
+            self.restart()
         found = 0
         while steps is None or found < steps:
             if self._iterator is None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastrnn.callbacks import Callback, CallbackList, History
 from fastrnn.models.batches import ArrayBatches, Batches, rows_of, split_off_validation
+from fastrnn.models.checkpoint import Progress
 from fastrnn.models.feeding import Feeding
 from fastrnn.models.sources import batches_of, yields_batches
 from fastrnn.utils.random import generator
@@ -19,6 +20,9 @@ from fastrnn.utils.structures import joined, leaves, mapped
 
 class Training(Feeding):
     """What a model can do with whole data sets."""
+
+    _progress: Progress | None = None  # of the running `fit`
+    _resumes_from: dict[str, Any] | None = None  # what a checkpoint says of its `fit`
 
     def fit(
         self,
@@ -125,43 +129,60 @@ class Training(Feeding):
         assert hooks.history is not None
         self.history = hooks.history
         self.stop_training = False
-        hooks.on_train_begin()
+        sources = [source] if validation is None else [source, validation]
+        self._progress = progress = Progress(hooks, sources, initial_epoch)
         logs: dict[str, float] = {}
         try:
-            for epoch in range(initial_epoch, epochs):
+            hooks.on_train_begin()
+            resumed, self._resumes_from = self._resumes_from, None
+            if resumed is not None:
+                progress.resume(self, resumed, epochs)
+            while progress.epoch < epochs and not self.stop_training:
+                epoch, rate = progress.epoch, self.optimizer.learning_rate
                 objective.reset()
                 hooks.on_epoch_begin(epoch)
-                done = self._train_epoch(source, steps_per_epoch, hooks)
+                if progress.step and self.optimizer.learning_rate != rate:
+                    self.optimizer.learning_rate = rate  # this epoch has begun before
+                logs = self._train_epoch(progress, steps_per_epoch)
                 if source.exhausted:
-                    self._note_exhausted(epoch, epochs, done)
-                    if not done:
+                    self._note_exhausted(epoch, epochs, progress.step)
+                    if not progress.step:
                         break
-                logs = self._sorted_results()
                 if validation is not None and _is_due(epoch, validation_freq):
                     results = self._evaluate(validation, validation_steps, hooks)
                     logs |= {f"val_{name}": value for name, value in sorted(results.items())}
+                progress.epoch, progress.step = epoch + 1, 0
                 hooks.on_epoch_end(epoch, logs)
-                if self.stop_training or source.exhausted:
+                if source.exhausted:
                     break
         finally:
+            self._progress = None
             self._forget_passes()
         self.optimizer.finalize()
         hooks.on_train_end(logs)
         return hooks.history
 
-    def _train_epoch(self, source: Batches, steps: int | None, hooks: CallbackList) -> int:
-        """Train on the batches of an epoch; return how many there were."""
+    def _train_epoch(self, progress: Progress, steps: int | None) -> dict[str, float]:
+        """Train on the batches of an epoch, or on what is left of it; return its logs."""
         train_step, results = self._train_step, self._sorted_results
-        step = 0
-        with contextlib.closing(source.epoch(steps)) as batches:
+        hooks, source, step = progress.hooks, progress.sources[0], progress.step
+        length = source.steps if step and steps is None else steps
+        left = None if length is None else length - step
+        with contextlib.closing(source.epoch(left)) as batches:
             for x, y, weight in batches:
+                if progress.metrics:
+                    progress.restore_metrics(self)
                 hooks.batch_begin("train", step)
                 train_step(x, y, weight)
+                progress.step = step + 1
                 hooks.batch_end("train", step, results)
                 step += 1
                 if self.stop_training:
                     break
-        return step
+        if progress.metrics:  # the checkpoint was written after the last batch
+            progress.metrics = []
+            return progress.logs
+        return results()
 
     def _note_exhausted(self, epoch: int, epochs: int, steps: int) -> None:
         """Say that there are no more batches where more were asked for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 
@@ -43,3 +44,20 @@ def generator(seed: int | None = None) -> np.random.Generator:
     if seed is None:
         seed = int(_root.integers(2**63))
     return np.random.Generator(np.random.SFC64(seed))
+
+
+def get_state() -> dict[str, Any]:
+    """States of the three generators that `set_random_seed` seeds."""
+    return {
+        "fastrnn": _root.bit_generator.state,
+        "numpy": np.random.get_state(legacy=False),  # noqa: NPY002
+        "python": random.getstate(),
+    }
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Go on from what `get_state` returned."""
+    _root.bit_generator.state = state["fastrnn"]
+    np.random.set_state(state["numpy"])  # noqa: NPY002
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))

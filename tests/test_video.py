@@ -328,6 +328,24 @@ def test_windowed_clips_gather_the_right_frames(tmp_path: Path) -> None:
     assert np.concatenate([labels for _, labels in batches]).tolist() == [0, 0, 0, 1]
 
 
+def test_windows_of_training_start_anywhere() -> None:
+    """Every start up to the next window's comes up, and no frame of another clip."""
+    frames = [
+        np.full((count, 12, 16, 1), 100 * number, np.uint8) for number, count in ((1, 12), (2, 3))
+    ]
+    for part in frames:
+        part[:, 0, 0, 0] += np.arange(len(part), dtype=np.uint8)
+    clips = [Clip(Path("a.avi"), 0), Clip(Path("b.avi"), 1)]
+    windows = WindowedClips(clips, frames, Preprocessing(16, 12, window=4, stride=3))
+    assert windows.starts.tolist() == [0, 3, 6, 0]
+    random = np.random.default_rng(0)
+    drawn = np.stack([windows.pixels(np.arange(4), random)[..., 0, 0, 0] for _ in range(60)])
+    starts = [set(column.tolist()) for column in drawn[:, :, 0].T]
+    assert starts == [{100, 101, 102}, {103, 104, 105}, {106, 107, 108}, {200}]
+    np.testing.assert_array_equal(drawn[:, :3, 1:] - drawn[:, :3, :1], [[[1, 2, 3]] * 3] * 60)
+    np.testing.assert_array_equal(drawn[:, 3], [[200, 201, 202, 202]] * 60)
+
+
 def test_no_clips_give_no_windows() -> None:
     windows = WindowedClips.read([], SIZE)
     assert len(windows) == 0

@@ -126,14 +126,14 @@ def build_network(
 def cnn_lstm(architecture: Architecture, preprocessing: Preprocessing) -> Iterator[Layer]:
     """Convolutions over each frame, LSTM layers over the frames."""
     yield from _pictures(architecture, preprocessing)
-    yield layers.Flatten()
+    yield layers.GlobalMaxPooling2D()
     yield from _recurrent(layers.LSTM, architecture)
 
 
 def cnn_gru(architecture: Architecture, preprocessing: Preprocessing) -> Iterator[Layer]:
     """Convolutions over each frame, GRU layers over the frames."""
     yield from _pictures(architecture, preprocessing)
-    yield layers.Flatten()
+    yield layers.GlobalMaxPooling2D()
     yield from _recurrent(layers.GRU, architecture)
 
 
@@ -169,7 +169,11 @@ NETWORKS = {
 
 
 def _pictures(architecture: Architecture, preprocessing: Preprocessing) -> Iterator[Layer]:
-    """Convolutions that halve the picture's sides: the first by its stride, all by pooling."""
+    """Convolutions that halve the picture's sides: the first by its stride, all by pooling.
+
+    What follows takes the largest value or the mean of each map: where in the picture something
+    moves differs from clip to clip, and is not what is to be learnt.
+    """
     side = -(-min(preprocessing.height, preprocessing.width) // 2)
     for number, filters in enumerate(architecture.filters or ()):
         size, strides = (3, 1) if number else (5, 2)

@@ -161,7 +161,7 @@ class Trainer:
         self.progress.epoch_done(stats, self._keep_if_best(stats))
 
     def _training_batch(self, chosen: IntArray) -> tuple[npt.NDArray[np.float32], IntArray]:
-        pixels = self.train.pixels(chosen)
+        pixels = self.train.pixels(chosen, self.random)
         if self.options.shift:
             pixels = shift_windows(pixels, self.options.shift, self.random)
         view = self.options.preprocessing.view

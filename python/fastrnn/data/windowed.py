@@ -54,7 +54,7 @@ class WindowedClips:
         none = np.empty((0, *preprocessing.frame_shape), np.uint8)
         self._frames = np.concatenate(frames) if frames else none
         offset = 0
-        indices, labels, clip_of, first = [], [], [], []
+        indices, labels, clip_of, first, lasts = [], [], [], [], []
         for number, (clip, clip_frames) in enumerate(zip(clips, frames, strict=True)):
             starts = window_starts(len(clip_frames), preprocessing)
             first.append(starts)
@@ -62,7 +62,9 @@ class WindowedClips:
             labels += [clip.label] * len(starts)
             clip_of += [number] * len(starts)
             offset += len(clip_frames)
+            lasts += [offset - 1] * len(starts)
         empty = np.empty((0, preprocessing.window), np.int64)
+        self._lasts: IntArray = np.array(lasts, np.int64)
         self._indices: IntArray = np.concatenate(indices) if indices else empty
         self.starts: IntArray = np.concatenate(first) if first else np.empty(0, np.int64)
         self.labels: IntArray = np.array(labels, np.int64)
@@ -115,20 +117,28 @@ class WindowedClips:
         """Bytes of pixels held."""
         return self._frames.nbytes
 
-    def pixels(self, numbers: IntArray) -> npt.NDArray[np.uint8]:
+    def pixels(
+        self, numbers: IntArray, random: np.random.Generator | None = None
+    ) -> npt.NDArray[np.uint8]:
         """Gather windows of pixels.
 
         Parameters
         ----------
         numbers : ndarray
             (N,) int64, numbers of windows.
+        random : numpy.random.Generator, optional
+            Have each window start at random up to where the next one does, within its clip.
 
         Returns
         -------
         ndarray
             (N, window, H, W, C) uint8, a copy.
         """
-        return self._frames[self._indices[numbers]]
+        indices = self._indices[numbers]
+        if random is not None:
+            room = np.minimum(self._lasts[numbers] - indices[:, -1], self.preprocessing.stride - 1)
+            indices = indices + random.integers(room + 1)[:, None]
+        return self._frames[indices]
 
     def batches(self, size: int) -> Iterator[tuple[FloatArray, IntArray]]:
         """Go through all windows in order, as the network sees them.

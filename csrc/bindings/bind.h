@@ -7,6 +7,7 @@ namespace fastrnn::bindings {
 
 void bind_conv_lstm(pybind11::module_& m);
 void bind_convolution(pybind11::module_& m);
+void bind_ctc(pybind11::module_& m);
 void bind_dense(pybind11::module_& m);
 void bind_gather(pybind11::module_& m);
 void bind_normalization(pybind11::module_& m);

@@ -45,6 +45,7 @@ PYBIND11_MODULE(_core, m) {
   bind_optimizer(m);
   fastrnn::bindings::bind_conv_lstm(m);
   fastrnn::bindings::bind_convolution(m);
+  fastrnn::bindings::bind_ctc(m);
   fastrnn::bindings::bind_dense(m);
   fastrnn::bindings::bind_gather(m);
   fastrnn::bindings::bind_normalization(m);

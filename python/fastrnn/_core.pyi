@@ -395,3 +395,41 @@ def prelu_backward_float(
 def prelu_backward_double(
     x: _Double, alpha: _Double, dy: _Double, dx: _Double, dalpha: _Double
 ) -> None: ...
+
+# Connectionist temporal classification.
+def ctc_loss_float(
+    logits: _Float,
+    labels: _Ids,
+    logit_lengths: _Ids,
+    label_lengths: _Ids,
+    blank: int,
+    losses: _Float,
+    dlogits: _Float | None,
+) -> None: ...
+def ctc_decode_float(
+    logits: _Float,
+    lengths: _Ids,
+    blank: int,
+    beam_width: int,
+    merge_repeated: bool,
+    labels: _Ids,
+    scores: _Float,
+) -> None: ...
+def ctc_loss_double(
+    logits: _Double,
+    labels: _Ids,
+    logit_lengths: _Ids,
+    label_lengths: _Ids,
+    blank: int,
+    losses: _Double,
+    dlogits: _Double | None,
+) -> None: ...
+def ctc_decode_double(
+    logits: _Double,
+    lengths: _Ids,
+    blank: int,
+    beam_width: int,
+    merge_repeated: bool,
+    labels: _Ids,
+    scores: _Double,
+) -> None: ...

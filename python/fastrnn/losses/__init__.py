@@ -10,6 +10,7 @@ from fastrnn.losses.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
 )
+from fastrnn.losses.ctc import CTC, ctc
 from fastrnn.losses.distributions import KLDivergence, Poisson, kl_divergence, poisson
 from fastrnn.losses.focal import (
     BinaryFocalCrossentropy,
@@ -53,6 +54,7 @@ from fastrnn.utils import custom_object_scope, naming
 
 # Each class, and the function of the same name in snake case.
 _PAIRS: dict[type[Loss], Any] = {
+    CTC: ctc,
     BinaryCrossentropy: binary_crossentropy,
     BinaryFocalCrossentropy: binary_focal_crossentropy,
     CategoricalCrossentropy: categorical_crossentropy,
@@ -148,6 +150,7 @@ def deserialize(name: str | dict[str, Any], custom_objects: dict[str, Any] | Non
 
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -179,6 +182,7 @@ __all__ = [
     "categorical_hinge",
     "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",

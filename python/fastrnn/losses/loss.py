@@ -43,6 +43,9 @@ class Loss:
     # that is exact where probabilities saturate; None where there is none.
     fused_activation: str | None = None
 
+    # Whether value_and_gradient(y_true, y_pred, mask) heeds the predictions' mask itself.
+    takes_mask = False
+
     # Axes of the predictions that one value is taken over; None for the last ones, as many as
     # the values lack.
     axis: int | tuple[int, ...] | None = None

@@ -137,6 +137,9 @@ class Objective:
         assert loss is not None
         if fused:
             values, gradient = loss.value_and_gradient_from_logits(y, out)
+        elif loss.takes_mask:
+            values, gradient = loss.value_and_gradient(y, out, mask)  # type: ignore[call-arg]
+            mask = None
         else:
             values, gradient = loss.value_and_gradient(y, out)
         scaled = gradient if differentiate else None

@@ -23,6 +23,7 @@ from fastrnn.ops.convolution_transpose import (
     conv3d_transpose,
     conv3d_transpose_backward,
 )
+from fastrnn.ops.ctc import ctc_decode, ctc_loss, ctc_loss_backward, ctc_loss_forward
 from fastrnn.ops.dense import dense, dense_backward
 from fastrnn.ops.depthwise import (
     depthwise_conv1d,
@@ -124,6 +125,10 @@ __all__ = [
     "conv_lstm2d",
     "conv_lstm2d_backward",
     "conv_lstm2d_forward",
+    "ctc_decode",
+    "ctc_loss",
+    "ctc_loss_backward",
+    "ctc_loss_forward",
     "dense",
     "dense_backward",
     "depthwise_conv1d",

@@ -25,6 +25,7 @@ from .convolution_transpose import (
     conv3d_transpose,
     conv3d_transpose_backward,
 )
+from .ctc import ctc_decode, ctc_loss, ctc_loss_backward, ctc_loss_forward
 from .dense import dense, dense_backward
 from .depthwise import (
     depthwise_conv1d,
@@ -132,6 +133,10 @@ __all__ = [
     "conv_lstm2d",
     "conv_lstm2d_backward",
     "conv_lstm2d_forward",
+    "ctc_decode",
+    "ctc_loss",
+    "ctc_loss_backward",
+    "ctc_loss_forward",
     "dense",
     "dense_backward",
     "depthwise_conv1d",

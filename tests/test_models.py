@@ -197,7 +197,7 @@ def test_several_outputs_can_be_predicted(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(y, h)
     assert c.shape == (N, 5)
     model.compile("adam", "mse")
-    with pytest.raises(ValueError, match="several outputs cannot be trained"):
+    with pytest.raises(ValueError, match="y must be a list or dict for output_1"):
         model.fit(x, h, verbose=0)
 
 

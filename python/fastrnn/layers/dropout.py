@@ -53,7 +53,7 @@ class Dropout(Layer):
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         if not training:
             return x
-        if not self.rate:
+        if training is not True or not self.rate:
             self.saved = None
             return x
         self.saved = keep = kept(self._rng, self.drawn_shape(x.shape), self.rate, x.dtype)

@@ -20,6 +20,10 @@ from fastrnn.utils.naming import numbered_name, to_snake_case, unexpected_argume
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = "tuple[int | None, ...]"
 
+# A third mode of `forward` beside False and True: act as in inference, but keep what `backward`
+# needs. Layers that act in another way in training ask whether `training is True`.
+DIFFERENTIATE: Any = 2
+
 _INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "batch_size")
 _IGNORED_ARGUMENTS = ("autocast", "input_length")
 
@@ -322,7 +326,8 @@ class Layer(Regularized):
         if mask is not None:
             masks = [m if m is None else np.asarray(m, bool) for m in (mask if masked else [mask])]
             mask = masks if masked else masks[0]
-        return self.forward(arrays if several else arrays[0], bool(training), mask, **kwargs)
+        batch: Any = arrays if several else arrays[0]
+        return self.arrange(self.forward(batch, bool(training), mask, **kwargs))
 
     def arrange(self, outputs: Any) -> Any:
         """Outputs in the form that callers get: an array, or a list or dict of them."""

@@ -41,7 +41,7 @@ class GaussianNoise(Layer):
         self._rng = generator(seed)
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
-        if not training or not self.stddev:
+        if training is not True or not self.stddev:
             return x
         noise = self._rng.standard_normal(x.shape, np.float32)
         noise *= np.float32(self.stddev)

@@ -166,7 +166,7 @@ class BatchNormalization(Normalization):
         )
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
-        if training and self.trainable:
+        if training is True and self.trainable:
             if mask is not None and mask.shape == x.shape[: mask.ndim] and not mask.all():
                 return self._forward_masked(x, mask)
             gamma, beta = self._affine()
@@ -175,7 +175,7 @@ class BatchNormalization(Normalization):
             self.saved = cache, None
             return y
         if training:
-            self.saved = None
+            self.saved = x if self.trainable else None
         gamma, beta = self._affine()
         mean, variance = self.moving_mean.value, self.moving_variance.value
         return ops.batch_normalization(x, gamma, beta, mean, variance, epsilon=self.epsilon)
@@ -188,7 +188,9 @@ class BatchNormalization(Normalization):
             variable.value += (1 - self.momentum) * batch
 
     def backward(self, dy: Any) -> Any:
-        if self.saved is None:
+        if not isinstance(self.saved, tuple):
+            if self.saved is not None:
+                self._set_gradients_of_constant(dy, self.saved)
             return self._backward_constant(dy) if self.need_dx else None
         cache, mask = self.saved
         if mask is not None:
@@ -202,6 +204,11 @@ class BatchNormalization(Normalization):
         gamma, variance = self._affine()[0], self.moving_variance.value
         center = np.zeros_like(variance)
         return ops.batch_normalization(dy, gamma, None, center, variance, epsilon=self.epsilon)
+
+    def _set_gradients_of_constant(self, dy: Array, x: Array) -> None:
+        normal = (x - self.moving_mean.value) / np.sqrt(self.moving_variance.value + self.epsilon)
+        over = tuple(range(dy.ndim - 1))
+        self._set_gradients({"beta": dy.sum(axis=over), "gamma": (dy * normal).sum(axis=over)})
 
     # Masked steps are normalised as the others are, but count in neither mean nor variance.
 

@@ -123,7 +123,7 @@ class Recurrent(RecurrentBase):
             return y, tuple(states), None
         bias = self.bias
         options = self.call_options()
-        if self.dropout or self.recurrent_dropout:
+        if training is True and (self.dropout or self.recurrent_dropout):
             options = options | self._dropout_masks(x)
         y, *states, cache = self._op_forward(
             x,

@@ -190,8 +190,14 @@ class Functional(Composite):
         shapes = [tensor.shape for tensor in self.outputs]
         return shapes if len(shapes) > 1 else shapes[0]
 
+    def ensure_built(self, input_shape: Any) -> None:
+        self.compute_output_shape(input_shape)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
-        given = input_shape if len(self.inputs) > 1 else [input_shape]
+        several = bool(input_shape) and isinstance(input_shape[0], (list, tuple))
+        given = input_shape if several else [input_shape]
+        if len(given) != len(self.inputs):
+            raise ValueError(f"{self.name}: takes {len(self.inputs)} inputs, got {len(given)}")
         shapes: list[Any] = [None] * self._count
         for slot, shape, tensor in zip(self._in, given, self.inputs, strict=True):
             pairs = zip(shape[1:], tensor.shape[1:], strict=False)
@@ -223,7 +229,7 @@ class Functional(Composite):
         if isinstance(structure, dict):
             listed = outputs if len(self.outputs) > 1 else [outputs]
             return dict(zip(sorted(structure), listed, strict=True))
-        return outputs
+        return list(outputs) if len(self.outputs) > 1 else outputs
 
     # Passes ----------------------------------------------------------------------------
 

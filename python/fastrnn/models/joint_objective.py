@@ -88,6 +88,8 @@ class JointObjective(Objective):
         )
 
     def fuses(self, activation: Any) -> Any:
+        if activation is None:
+            return (False,) * len(self.parts)
         pairs = zip(self.parts, activation, strict=True)
         return tuple(part.fuses(one) for part, one in pairs)
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrnn.layers.layer import Layer
-from fastrnn.models.training import Training
+from fastrnn.layers.symbolic import is_several
+from fastrnn.models.differentiable import Differentiable
 
 if TYPE_CHECKING:
     from fastrnn.models.explain import Explanation
     from fastrnn.models.stream import Stream
 
 
-class Model(Training):
+class Model(Differentiable):
     """A layer made of layers that can be compiled, trained, evaluated and saved.
 
     ``Model(inputs, outputs)`` makes a `Functional` model of a graph of layer calls. A subclass
@@ -63,11 +64,28 @@ class Model(Training):
         shapes = input_shape if several else [input_shape]
         zeros = [np.zeros([size or 1 for size in shape], self.dtype) for shape in shapes]
         out = self.forward(zeros if several else zeros[0])
-        outputs = out if isinstance(out, (list, tuple)) else [out]
+        outputs = list(out) if isinstance(out, (list, tuple)) else [out]
         made: list[Any] = [(None, *array.shape[1:]) for array in outputs]
         self._output_shape: Any = made if isinstance(out, (list, tuple)) else made[0]
-        self.input_shape = input_shape
+        self.input_shape = list(shapes) if several else tuple(input_shape)
         self.built = True
+
+    def _inputs(self, action: str, x: Any) -> Any:
+        if not self.built and is_several(x) and type(self).build is Model.build:
+            self.build([(None, *array.shape[1:]) for array in x])
+        return super()._inputs(action, x)
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, if there are several."""
+        several = isinstance(self.input_shape, list)
+        return [f"input_{i + 1}" for i in range(len(self.input_shape))] if several else []
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, if there are several."""
+        several = self.built and isinstance(self.output_shape, list)
+        return [f"output_{i + 1}" for i in range(len(self.output_shape))] if several else []
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         if not self.built:

@@ -53,8 +53,8 @@ class Objective:
         """Targets in the loss' form; resolves what depends on shapes at the first call."""
         if isinstance(output_shape, list):
             raise ValueError(
-                f"{owner}: a model with several outputs cannot be trained as Sequential; leave "
-                "return_state and merge_mode=None off in its last layer"
+                f"{owner}: the model has {len(output_shape)} outputs; compile it with a list of "
+                "losses, or leave return_state and merge_mode=None off in the last layer"
             )
         targets = numeric_array(owner, argument, y)
         prediction = self._resolve(targets, output_shape, dtype)

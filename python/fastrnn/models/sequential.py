@@ -51,6 +51,7 @@ class Sequential(Composite):
     ) -> None:
         super().__init__(name=name, trainable=trainable)
         self._input_layer: InputLayer | None = None
+        self._graph: tuple[SymbolicTensor, Any] | None = None
         self._layers: list[Layer] = []
         self._backward_layers: list[Layer] = []
         self._output_shape: Any = None
@@ -61,6 +62,46 @@ class Sequential(Composite):
     def layers(self) -> list[Layer]:
         """The layers, without the input."""
         return list(self._layers)
+
+    @property
+    def input(self) -> SymbolicTensor:
+        """The symbolic input, for a `Model` of some of the layers."""
+        return self._traced()[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, or list of outputs."""
+        return self._traced()[1]
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic input in a list."""
+        return [self.input]
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs in a list."""
+        return self.output if isinstance(self.output, list) else [self.output]
+
+    def _traced(self) -> tuple[SymbolicTensor, Any]:
+        """Input and output of the layers as a graph."""
+        if self._graph is None:
+            if not self.built:
+                raise ValueError(f"{self.name}: has no shapes yet; give it an Input or build() it")
+            known = self._input_layer
+            x = y = (known or InputLayer(batch_shape=self.input_shape)).output
+            for layer in self._layers:
+                y = layer(y)
+            self._graph = x, y
+        return self._graph
+
+    def _changed(self) -> None:
+        """Forget what was made of the layers when they were others."""
+        self._parameters = self._trained = None
+        if self._graph is not None:
+            self._graph = None
+            for layer in self._layers:
+                layer.inbound_nodes.clear()
 
     def add(self, layer: Any) -> None:
         """Append a layer; build it if the shape of its input is known.
@@ -74,6 +115,7 @@ class Sequential(Composite):
         """
         if isinstance(layer, SymbolicTensor):
             layer = layer.node.layer
+        self._changed()
         if not isinstance(layer, Layer):
             hint = "; make an instance of it" if isinstance(layer, type) else ""
             raise TypeError(f"{self.name}: add() takes layers, got {layer!r}{hint}")
@@ -98,14 +140,13 @@ class Sequential(Composite):
             self._append_built(layer)
         self._layers.append(layer)
         self.built = self._output_shape is not None
-        self._parameters = self._trained = None
 
     def pop(self) -> None:
         """Remove the last layer."""
         if not self._layers:
             raise ValueError(f"{self.name}: has no layer to remove")
+        self._changed()
         removed = self._layers.pop()
-        self._parameters = self._trained = None
         self._output_shape = self.input_shape
         if self.input_shape is not None:
             for layer in self._layers:

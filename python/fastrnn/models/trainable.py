@@ -32,7 +32,7 @@ class Trainable(Layer):
         self._counts_activity = False
         self._compile_arguments: dict[str, Any] = {}
 
-    # Structure -----------------------------------------------------------
+    # Structure -------------------------------------------------------------------------
 
     @property
     def layers(self) -> list[Layer]:
@@ -109,12 +109,7 @@ class Trainable(Layer):
         >>> model.compile("adam", "mse", metrics=["mae"])
         """
         self.optimizer = optimizers.get(optimizer)
-        names = self.output_names
-        self.objective = (
-            JointObjective(self.name, names, loss, loss_weights, metrics, weighted_metrics)
-            if len(names) > 1
-            else Objective(loss, metrics, weighted_metrics, _single_weight(self.name, loss_weights))
-        )
+        self.objective = self._objective(loss, loss_weights, metrics, weighted_metrics)
         self.loss = loss
         self._compile_arguments = {
             "optimizer": optimizer,
@@ -126,6 +121,22 @@ class Trainable(Layer):
         self._trained = None
         if self.built:
             self._collect_parameters()
+
+    def _objective(
+        self,
+        loss: Any,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+    ) -> Objective:
+        """What the outputs are trained and watched for."""
+        names = self.output_names
+        if not self.built and isinstance(loss, (list, tuple)):
+            names = [f"output_{i + 1}" for i in range(len(loss))]
+        if len(names) > 1:
+            return JointObjective(self.name, names, loss, loss_weights, metrics, weighted_metrics)
+        factor = _single_weight(self.name, loss_weights)
+        return Objective(loss, metrics, weighted_metrics, factor)
 
     @property
     def compiled(self) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrnn.optimizers.gathered import Gathered
 from fastrnn.utils.naming import to_snake_case, unexpected_arguments
 
 Array = NDArray[Any]
@@ -27,6 +28,12 @@ class ParameterBuffer(Protocol):
 
     @property
     def spans(self) -> Sequence[tuple[int, slice]]: ...
+
+    @property
+    def variables(self) -> Sequence[Any]: ...
+
+    def holds(self, variables: Sequence[Any]) -> bool:
+        """Whether the buffer is where just these variables are now."""
 
     def touch(self) -> None:
         """Note that the weights are about to change."""
@@ -184,6 +191,54 @@ class Optimizer:
             self._average(weights, self._ema)
         if buffer.constrained:
             buffer.constrain()
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> None:
+        """Update variables once, in a training loop of one's own.
+
+        Parameters
+        ----------
+        grads_and_vars : iterable of (gradient, Variable)
+            The same variables each time. Those whose gradient is None stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If the optimizer was built for others, or a gradient has another shape.
+        """
+        pairs = [(gradient, variable) for gradient, variable in grads_and_vars]
+        for gradient, variable in pairs:
+            if gradient is not None and np.shape(gradient) != variable.shape:
+                raise ValueError(
+                    f"{self.name}: the gradient of {variable.name} must be of shape "
+                    f"{variable.shape}, got {np.shape(gradient)}"
+                )
+        variables = [variable for gradient, variable in pairs if gradient is not None]
+        buffer = self._buffer
+        if buffer is None or not buffer.holds(variables):
+            if buffer is not None and {key for key, _ in buffer.spans} != set(map(id, variables)):
+                raise ValueError(
+                    f"{self.name}: was built for other variables; use an optimizer for each group "
+                    "of variables that is updated together"
+                )
+            buffer = Gathered(variables)
+            self.build(buffer)
+        gradients = {id(variable): gradient for gradient, variable in pairs}
+        for identity, span in buffer.spans:
+            buffer.grads[span] = np.ravel(gradients[identity])
+        if not isinstance(buffer, Gathered):
+            self.step()
+            return
+        buffer.gather()
+        self.step()
+        buffer.scatter()
+
+    def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Any] | None = None) -> None:
+        """`apply_gradients` of two lists; the variables are those of before if not given."""
+        if trainable_variables is None:
+            if self._buffer is None:
+                raise ValueError(f"{self.name}: give the variables that the gradients are for")
+            trainable_variables = self._buffer.variables
+        self.apply_gradients(zip(grads, trainable_variables, strict=True))
 
     def update(self, weights: Array, grads: Array, learning_rate: float, step: int) -> None:
         """Change `weights` in place; `step` counts from 1."""

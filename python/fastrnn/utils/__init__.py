@@ -8,6 +8,8 @@ from fastrnn.utils.labels import normalize, to_categorical
 from fastrnn.utils.progress import Progbar
 from fastrnn.utils.random import set_random_seed
 from fastrnn.utils.sequences import pad_sequences
+from fastrnn.utils.splits import split_dataset
+from fastrnn.utils.timeseries import timeseries_dataset_from_array
 
 __all__ = [
     "Progbar",
@@ -23,5 +25,7 @@ __all__ = [
     "save_img",
     "set_floatx",
     "set_random_seed",
+    "split_dataset",
+    "timeseries_dataset_from_array",
     "to_categorical",
 ]

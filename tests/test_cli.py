@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from fastrnn import apps
+from fastrnn import Sequential, apps, layers
 from fastrnn.apps.figures import draw_confusion, draw_curves
 from fastrnn.apps.run_folder import new_run_folder
 from fastrnn.apps.shapes import FRAMES, motion_path, render_frames
 from fastrnn.cli.app import app
 from fastrnn.data import Clip, WindowedClips
+from fastrnn.models import load_model
 from fastrnn.video import FrameReader, FrameWriter, Preprocessing
 
 FRAMES_OF = ["--size", "12x10", "--window", "6", "--stride", "4", "--shift", "1"]
@@ -30,7 +32,7 @@ RESULT_FILES = {
     "confusion.png",
     "curves.png",
     "history.csv",
-    "model.h5",
+    "model.keras",
     "results.json",
 }
 
@@ -123,7 +125,7 @@ def test_train_prints_accuracies_and_confusion(clips: Path, tmp_path: Path) -> N
     assert re.search(r"accuracy per clip [01]\.\d+ \(\d of 2\) accuracy per window [01]\.\d", words)
     assert "always the commonest class 0.500" in words
     assert re.search(r"^ +left +\S +\S *$", output, re.MULTILINE)
-    assert (tmp_path / "try1" / "model.h5").is_file()
+    assert (tmp_path / "try1" / "model.keras").is_file()
 
 
 def test_the_same_seed_gives_the_same_training(clips: Path, trained: Path) -> None:
@@ -164,12 +166,17 @@ def test_every_network_trains_and_predicts(clips: Path, tmp_path: Path, name: st
     if apps.NETWORKS[name].filters:
         sizes += ["--filters", "4,6"]
     run("train", clips, "--epochs", 1, "--out", tmp_path, "--model", name, *FRAMES_OF, *sizes)
-    classifier = apps.VideoClassifier.load(tmp_path / "train1" / "model.h5")
+    classifier = apps.VideoClassifier.load(tmp_path / "train1" / "model.keras")
     assert classifier.architecture.network == name
     assert classifier.preprocessing.colour
     assert classifier.model.input_shape == (None, 6, 10, 12, 3)
     told = json.loads(
-        run("predict", tmp_path / "train1" / "model.h5", clips / "left/person0_left.avi", "--json")
+        run(
+            "predict",
+            tmp_path / "train1" / "model.keras",
+            clips / "left/person0_left.avi",
+            "--json",
+        )
     )
     assert sum(told["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
@@ -189,19 +196,35 @@ def test_networks_learn_the_motion(clips: Path, tmp_path: Path, name: str) -> No
     assert result.history[-1].loss < 0.5 * result.history[0].loss
 
 
-def test_a_model_of_the_first_format_is_read(trained: Path, clips: Path, tmp_path: Path) -> None:
-    """It knew grey frames and one network, and said neither."""
-    clip = clips / "left" / "person0_left.avi"
-    (tmp_path / "old.h5").write_bytes((trained / "model.h5").read_bytes())
-    with h5py.File(tmp_path / "old.h5", "r+") as file:
-        config = json.loads(str(file.attrs["config"]))
+def old_file(path: Path, model: Path, version: int, **changes: Any) -> Path:
+    """A classifier as formats 1 and 2 had it: HDF5, the weights numbered."""
+    classifier = apps.VideoClassifier.load(model)
+    config: dict[str, Any] = {
+        "classes": list(classifier.classes),
+        "preprocessing": classifier.preprocessing.to_dict(),
+        "architecture": asdict(classifier.architecture),
+    }
+    if version == 1:  # which knew grey frames and one network, and said neither
         del config["preprocessing"]["colour"]
         del config["architecture"]["network"], config["architecture"]["filters"]
-        file.attrs["config"] = json.dumps(config)
-        file.attrs["format_version"] = 1
-    old = apps.VideoClassifier.load(tmp_path / "old.h5").predict(clip)
-    new = apps.VideoClassifier.load(trained / "model.h5").predict(clip)
-    np.testing.assert_array_equal(old.window_probabilities, new.window_probabilities)
+    with h5py.File(path, "w") as file:
+        file.attrs["format"] = "fastrnn video classifier"
+        file.attrs["format_version"] = version
+        file.attrs["config"] = json.dumps(config | changes)
+        for number, weight in enumerate(classifier.model.get_weights()):
+            file[f"weights/{number:04d}"] = weight
+    return path
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_old_models_are_read(trained: Path, clips: Path, tmp_path: Path, version: int) -> None:
+    clip = clips / "left" / "person0_left.avi"
+    path = old_file(tmp_path / "old.h5", trained / "model.keras", version)
+    new = apps.VideoClassifier.load(trained / "model.keras").predict(clip)
+    run("convert", path, tmp_path / "new.keras")
+    for read in (path, tmp_path / "new.keras"):
+        old = apps.VideoClassifier.load(read).predict(clip)
+        np.testing.assert_array_equal(old.window_probabilities, new.window_probabilities)
 
 
 def test_broken_clips_are_named_skipped_and_counted(clips: Path, tmp_path: Path) -> None:
@@ -303,12 +326,12 @@ def test_an_interrupted_command_says_so(
     monkeypatch.setattr(TerminalProgress, "epoch_done", interrupt)
     output = run("train", clips, "--epochs", 5, "--out", tmp_path, *SMALL, code=130)
     assert "interrupted: the best model so far (epoch 1) is saved" in output
-    assert (tmp_path / "train1" / "model.h5").is_file()
+    assert (tmp_path / "train1" / "model.keras").is_file()
 
 
 def test_predict_prints_class_and_probabilities(trained: Path, clips: Path) -> None:
     clip = clips / "left" / "person0_left.avi"
-    line = run("predict", trained / "model.h5", clip).strip()
+    line = run("predict", trained / "model.keras", clip).strip()
     found = re.fullmatch(r"(.*): (left|right)  \[(\w+) ([\d.]+)  (\w+) ([\d.]+)\]", line)
     assert found, line
     assert found[1] == str(clip)
@@ -319,8 +342,8 @@ def test_predict_prints_class_and_probabilities(trained: Path, clips: Path) -> N
 
 def test_predict_json_agrees_with_the_api(trained: Path, clips: Path) -> None:
     paths = sorted(clips.rglob("*.avi"))[4:8]
-    lines = run("predict", trained / "model.h5", *paths, "--json").splitlines()
-    classifier = apps.VideoClassifier.load(trained / "model.h5")
+    lines = run("predict", trained / "model.keras", *paths, "--json").splitlines()
+    classifier = apps.VideoClassifier.load(trained / "model.keras")
     for path, line in zip(paths, lines, strict=True):
         told: dict[str, Any] = json.loads(line)
         expected = classifier.predict(path, batch_size=2)
@@ -339,7 +362,7 @@ def test_predict_json_agrees_with_the_api(trained: Path, clips: Path) -> None:
 def test_a_loaded_model_gives_the_accuracy_of_training(trained: Path, clips: Path) -> None:
     """The held-back clips again, from the files alone."""
     results = json.loads((trained / "results.json").read_text())
-    classifier = apps.VideoClassifier.load(trained / "model.h5")
+    classifier = apps.VideoClassifier.load(trained / "model.keras")
     from fastrnn.data import scan_folder, split_clips
 
     held = split_clips(scan_folder(clips).clips, fraction=0.2, seed=0).validation
@@ -354,7 +377,7 @@ def test_predict_goes_on_after_a_broken_clip(trained: Path, clips: Path, tmp_pat
     broken = tmp_path / "broken.avi"
     broken.write_bytes(b"x")
     good = clips / "left" / "person0_left.avi"
-    output = run("predict", trained / "model.h5", broken, tmp_path / "none.avi", good, code=1)
+    output = run("predict", trained / "model.keras", broken, tmp_path / "none.avi", good, code=1)
     assert "error" in output
     assert "broken.avi: cannot be opened" in output
     assert "no such video file" in output
@@ -363,7 +386,7 @@ def test_predict_goes_on_after_a_broken_clip(trained: Path, clips: Path, tmp_pat
 
 def test_predict_writes_an_annotated_copy(trained: Path, clips: Path, tmp_path: Path) -> None:
     clip, copy = clips / "left" / "person0_left.avi", tmp_path / "out" / "copy.mp4"
-    output = run("predict", trained / "model.h5", clip, "--output", copy)
+    output = run("predict", trained / "model.keras", clip, "--output", copy)
     assert f"wrote {copy}" in output
     with FrameReader(clip) as source, FrameReader(copy) as annotated:
         assert annotated.info.fps == pytest.approx(source.info.fps)
@@ -373,45 +396,87 @@ def test_predict_writes_an_annotated_copy(trained: Path, clips: Path, tmp_path: 
     green = (frames[-1][:70, :150, 1] > 120) & (frames[-1][:70, :150, 2] < 120)
     assert green.mean() > 0.1
     assert "takes one clip only" in run(
-        "predict", trained / "model.h5", clip, clip, "--output", copy, code=2
+        "predict", trained / "model.keras", clip, clip, "--output", copy, code=2
     )
     assert "written to .mp4" in run(
-        "predict", trained / "model.h5", clip, "--output", tmp_path / "copy.txt", code=1
+        "predict", trained / "model.keras", clip, "--output", tmp_path / "copy.txt", code=1
     )
 
 
 def test_a_wrong_model_file_is_an_error(trained: Path, clips: Path, tmp_path: Path) -> None:
     clip = clips / "left" / "person0_left.avi"
-    data = (trained / "model.h5").read_bytes()
-    cases: dict[str, bytes] = {"empty.h5": b"", "text.h5": b"text", "cut.h5": data[:3000]}
+    data = (trained / "model.keras").read_bytes()
+    cases: dict[str, bytes] = {"empty.h5": b"", "text.keras": b"text", "cut.keras": data[:3000]}
     for name, content in cases.items():
         (tmp_path / name).write_bytes(content)
-        assert "not a readable model file" in run("predict", tmp_path / name, clip, code=1)
+        assert "is damaged or no ZIP file" in run("predict", tmp_path / name, clip, code=1)
     assert "no such model file" in run("predict", tmp_path / "none.h5", clip, code=1)
 
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["weights"] = 1
-    assert "not a fastrnn video classifier file" in run(
-        "predict", tmp_path / "other.h5", clip, code=1
-    )
+    Sequential([layers.Input((2,)), layers.Dense(2)]).save(tmp_path / "other.keras")
+    for name in ("other.h5", "other.keras"):
+        assert "not a fastrnn video classifier file" in run(
+            "predict", tmp_path / name, clip, code=1
+        )
 
-    def changed(name: str) -> Path:
-        (tmp_path / name).write_bytes(data)
-        return tmp_path / name
+    def old(name: str, version: int = 2, **changes: Any) -> Path:
+        return old_file(tmp_path / name, trained / "model.keras", version, **changes)
 
-    with h5py.File(changed("newer.h5"), "r+") as file:
-        file.attrs["format_version"] = 99
-    assert "needs a newer fastrnn" in run("predict", tmp_path / "newer.h5", clip, code=1)
-    with h5py.File(changed("less.h5"), "r+") as file:
+    assert "needs a newer fastrnn" in run("predict", old("newer.h5", 99), clip, code=1)
+    with h5py.File(old("less.h5"), "r+") as file:
         del file["weights"]["0003"]
     assert "weights must be of shapes" in run("predict", tmp_path / "less.h5", clip, code=1)
-    with h5py.File(changed("huge.h5"), "r+") as file:
+    with h5py.File(old("huge.h5"), "r+") as file:
         del file["weights"]["0000"]
         file["weights"].create_dataset("0000", (2**20, 2**20), "f4", chunks=True)
-    assert "bytes of weights" in run("predict", tmp_path / "huge.h5", clip, code=1)
-    with h5py.File(changed("config.h5"), "r+") as file:
-        file.attrs["config"] = '{"classes": ["a", "b"]}'
-    assert "not a readable model file" in run("predict", tmp_path / "config.h5", clip, code=1)
+    assert "declares 4398046511104 bytes" in run("predict", tmp_path / "huge.h5", clip, code=1)
+    assert "not a readable model file" in run(
+        "predict", old("config.h5", preprocessing=None), clip, code=1
+    )
+
+
+def test_inspect_and_convert(trained: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.keras"
+    network = Sequential([layers.Input((5, 3)), layers.GRU(4, name="rnn"), layers.Dense(2)])
+    network.compile("adam", "mse", metrics=["mae"])
+    network.train_on_batch(np.ones((2, 5, 3)), np.ones((2, 2)))
+    network.save(model)
+    run("convert", model, tmp_path / "model.h5")
+    run("convert", tmp_path / "model.h5", tmp_path / "model.weights.h5")
+    weights = tmp_path / "model.safetensors"
+    run("convert", model, weights, "--torch")
+    run("convert", weights, tmp_path / "again.keras", "--model", model, "--torch")
+    again = load_model(tmp_path / "again.keras")
+    np.testing.assert_equal(again.get_weights(), network.get_weights())
+    kinds = {
+        "model.keras": "Keras 3 model",
+        "model.h5": "Keras legacy model",
+        "model.weights.h5": "Keras 3 weights",
+        "model.safetensors": "safetensors",
+    }
+    kernel = network.get_weights()[0]
+    for name, kind in kinds.items():
+        found = json.loads(run("inspect", tmp_path / name, "--json"))
+        assert found["kind"] == kind
+        assert any(w["max"] == float(kernel.max()) for w in found["weights"])
+        assert all(set(w) >= {"name", "dtype", "shape", "min"} for w in found["weights"])
+    layer = json.loads(run("inspect", model, "--json"))["layers"][0]
+    assert (layer["name"], layer["class"], layer["parameters"]) == ("rnn", "GRU", 108)
+    text = run("inspect", model)
+    assert "Adam(" in text
+    assert "(any, 4)" in text
+    assert "classes left, right" in run("inspect", trained / "model.keras")
+
+    assert "is damaged or no ZIP file" in run("inspect", __file__, code=1)
+    assert "there is no file" in run("inspect", tmp_path / "none.keras", code=1)
+    assert "exists" in run("convert", model, tmp_path / "model.h5", code=1)
+    run("convert", model, tmp_path / "model.h5", "--overwrite", "--no-training")
+    assert not load_model(tmp_path / "model.h5").compiled
+    error = run("convert", tmp_path / "model.weights.h5", tmp_path / "x.keras", code=1)
+    assert "holds weights alone" in error
+    (tmp_path / "x.pt").write_bytes(b"")
+    assert "safetensors.torch.save_file" in run("inspect", tmp_path / "x.pt", code=1)
 
 
 def test_demo_makes_clips_model_plot_and_video(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "datasets": set(),
     "apps": {
         "data",
+        "formats",
         "video",
         "models",
         "layers",

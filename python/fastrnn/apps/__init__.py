@@ -2,9 +2,11 @@
 
 from fastrnn.apps.annotate import annotate_clip, annotate_frame
 from fastrnn.apps.classifier import ClipPrediction, VideoClassifier
+from fastrnn.apps.convert import convert_file
 from fastrnn.apps.demo import DemoResult, run_demo
 from fastrnn.apps.doctor import diagnose
 from fastrnn.apps.evaluation import Evaluation, evaluate_windows
+from fastrnn.apps.inspect import inspect_file
 from fastrnn.apps.networks import NETWORKS, Architecture
 from fastrnn.apps.options import TrainingOptions
 from fastrnn.apps.train import TrainingResult, train_classifier
@@ -23,8 +25,10 @@ __all__ = [
     "VideoClassifier",
     "annotate_clip",
     "annotate_frame",
+    "convert_file",
     "diagnose",
     "evaluate_windows",
+    "inspect_file",
     "run_demo",
     "train_classifier",
 ]

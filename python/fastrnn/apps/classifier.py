@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn._files import atomic_path
 from fastrnn.apps.networks import Architecture, build_network
 from fastrnn.data import Clip, WindowedClips
 from fastrnn.models import Sequential
@@ -21,9 +20,8 @@ from fastrnn.video import Preprocessing, read_clip
 FloatArray = npt.NDArray[np.float32]
 
 FORMAT = "fastrnn video classifier"
-FORMAT_VERSION = 2
-# A model of this size would hold 2**30 weights; a file that declares more is refused unread.
-MAX_WEIGHT_BYTES = 4 * 2**30
+FORMAT_VERSION = 3
+ASSET = "fastrnn.json"
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class VideoClassifier:
     Examples
     --------
     >>> from fastrnn.apps import VideoClassifier
-    >>> classifier = VideoClassifier.load("model.h5")      # doctest: +SKIP
+    >>> classifier = VideoClassifier.load("model.keras")   # doctest: +SKIP
     >>> classifier.predict("clip.avi").label               # doctest: +SKIP
     'wave'
     """
@@ -167,30 +165,45 @@ class VideoClassifier:
         return np.concatenate(results) if results else np.empty((0, len(self.classes)), np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the classifier to one HDF5 file; an existing file is replaced in one step.
+        """Write the classifier to one ``.keras`` file; an existing file is replaced in one step.
+
+        Keras reads the network from it; what else there is lies in it as an asset.
 
         Parameters
         ----------
         path : str or os.PathLike
             The file to write.
         """
-        import h5py
-
         from fastrnn import __version__
+        from fastrnn.formats import keras_zip
 
-        config = {
+        about = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "fastrnn_version": __version__,
             "classes": list(self.classes),
             "preprocessing": self.preprocessing.to_dict(),
             "architecture": asdict(self.architecture),
         }
-        with atomic_path(path) as partial, h5py.File(partial, "w") as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["format_version"] = FORMAT_VERSION
-            file.attrs["fastrnn_version"] = __version__
-            file.attrs["config"] = json.dumps(config)
-            group = file.create_group("weights")
-            for number, weight in enumerate(self.model.get_weights()):
-                group.create_dataset(f"{number:04d}", data=np.asarray(weight))
+        assets = {ASSET: json.dumps(about).encode()}
+        keras_zip.save(self.model, path, include_optimizer=False, assets=assets)
+
+    @staticmethod
+    def is_file(path: str | os.PathLike[str]) -> bool:
+        """Whether a file is a classifier's, as far as can be seen without reading it all."""
+        import h5py
+
+        from fastrnn.formats import hdf5, keras_zip
+
+        if not Path(path).is_file():
+            return False
+        if hdf5.is_hdf5(Path(path)):
+            with h5py.File(path, "r") as file:
+                return bool(file.attrs.get("format") == FORMAT)
+        if Path(path).suffix != ".keras":
+            return False
+        with keras_zip.open_file(path) as archive:
+            return archive.asset(ASSET) is not None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> VideoClassifier:
@@ -213,23 +226,21 @@ class VideoClassifier:
         ValueError
             If the file is no classifier, is damaged, or was written in a newer format.
         """
-        import h5py
+        from fastrnn.formats import hdf5
 
         if not Path(path).is_file():
             raise FileNotFoundError(f"no such model file: {path}")
+        read = _read_h5 if hdf5.is_hdf5(Path(path)) else _read_keras
         try:
-            with h5py.File(path, "r") as file:
-                if file.attrs.get("format") != FORMAT:
-                    raise ValueError(f"{path}: not a {FORMAT} file")
-                version = int(file.attrs.get("format_version", 0))
-                if version > FORMAT_VERSION:
-                    raise ValueError(
-                        f"{path}: format version {version} needs a newer fastrnn; this one "
-                        f"reads up to {FORMAT_VERSION}"
-                    )
-                classifier = _from_config(cls, json.loads(str(file.attrs["config"])), version)
-                weights = _read_weights(file["weights"])
-        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+            config, weights = read(path)
+            version = int(config.get("format_version", 0))
+            if version > FORMAT_VERSION:
+                raise ValueError(
+                    f"{path}: format version {version} needs a newer fastrnn; this one "
+                    f"reads up to {FORMAT_VERSION}"
+                )
+            classifier = _from_config(cls, config, version)
+        except (OSError, KeyError, TypeError, AttributeError) as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{path}: not a readable model file ({reason})") from error
         expected = [np.shape(weight) for weight in classifier.model.get_weights()]
@@ -238,6 +249,32 @@ class VideoClassifier:
             raise ValueError(f"{path}: weights must be of shapes {expected}, got {got}")
         classifier.model.set_weights(weights)
         return classifier
+
+
+def _read_keras(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
+    from fastrnn.formats import keras_json, keras_zip
+    from fastrnn.models import load_model
+
+    with keras_zip.open_file(path) as file:
+        about = file.asset(ASSET)
+    if about is None:
+        raise ValueError(f"{path}: not a {FORMAT} file")
+    config = keras_json.parse(f"{path}: {ASSET}", about)
+    return config, load_model(path, compile=False).get_weights()
+
+
+def _read_h5(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
+    """The form of versions 1 and 2."""
+    from fastrnn.formats import hdf5, keras_json
+
+    with hdf5.open_file(Path(path), str(path)) as file:
+        if hdf5.read_text(file, "format") != FORMAT:
+            raise ValueError(f"{path}: not a {FORMAT} file")
+        config = keras_json.parse(f"{path}: config", hdf5.read_text(file, "config") or "")
+        config["format_version"] = hdf5.read_attribute(file, "format_version") or 0
+        group = hdf5.find_group(file, "weights")
+        names = sorted(group)
+        return config, [hdf5.read_array(name, hdf5.find(group, name)) for name in names]
 
 
 def _from_config(
@@ -256,13 +293,3 @@ def _from_config(
         Preprocessing(**preprocessing),
         Architecture(**architecture),
     )
-
-
-def _read_weights(group: Any) -> list[npt.NDArray[Any]]:
-    datasets = [group[name] for name in sorted(group)]
-    declared = sum(dataset.size * dataset.dtype.itemsize for dataset in datasets)
-    if declared > MAX_WEIGHT_BYTES:
-        raise OSError(f"declares {declared} bytes of weights, more than {MAX_WEIGHT_BYTES}")
-    if any(dataset.dtype.kind != "f" for dataset in datasets):
-        raise TypeError("weights must be floating point")
-    return [np.asarray(dataset[()]) for dataset in datasets]

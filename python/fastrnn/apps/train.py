@@ -25,7 +25,7 @@ class TrainingResult:
     Attributes
     ----------
     folder : Path
-        Holds model.h5, history.csv, args.json, results.json, curves.png and confusion.png.
+        Holds model.keras, history.csv, args.json, results.json, curves.png and confusion.png.
     classifier : VideoClassifier
         The model of the best epoch.
     history : list of EpochStats
@@ -52,7 +52,7 @@ class TrainingResult:
     @property
     def model_path(self) -> Path:
         """The model's file."""
-        return self.folder / "model.h5"
+        return self.folder / "model.keras"
 
 
 def train_classifier(
@@ -117,7 +117,7 @@ def train_classifier(
     set_random_seed(options.seed)
     classifier = VideoClassifier(clips.classes, options.preprocessing, options.architecture)
     progress.training_started(train, validation)
-    trainer = Trainer(classifier, train, validation, options, progress, run / "model.h5")
+    trainer = Trainer(classifier, train, validation, options, progress, run / "model.keras")
     interrupted = trainer.run()
 
     evaluation = None

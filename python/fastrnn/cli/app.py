@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from fastrnn.cli.convert import convert
 from fastrnn.cli.demo import demo
 from fastrnn.cli.doctor import doctor
+from fastrnn.cli.inspect import inspect
 from fastrnn.cli.predict import predict
 from fastrnn.cli.train import train
 
@@ -22,6 +24,8 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(predict)
+app.command()(inspect)
+app.command()(convert)
 app.command()(demo)
 app.command()(doctor)
 

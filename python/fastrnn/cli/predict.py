@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="The model.h5 that `fastrnn train` wrote.")],
+    model: Annotated[Path, typer.Argument(help="The model.keras that `fastrnn train` wrote.")],
     clips: Annotated[list[Path], typer.Argument(help="One or more video files.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per clip and line.")
@@ -35,7 +35,7 @@ def predict(
     windows. A clip that cannot be read is named, and the others are still classified; the exit
     code is then 1.
 
-    Example: fastrnn predict runs/train1/model.h5 clip.avi --output annotated.mp4
+    Example: fastrnn predict runs/train1/model.keras clip.avi --output annotated.mp4
     """
     if output is not None and len(clips) > 1:
         raise typer.BadParameter("takes one clip only", param_hint="--output")

@@ -151,7 +151,7 @@ def train(
     """Train a network on a folder with one sub-folder of clips per class.
 
     Whole clips are held back to measure accuracy, per window and per clip. The folder of results
-    holds model.h5 (weights, class names and preprocessing), history.csv, args.json,
+    holds model.keras (weights, class names and preprocessing), history.csv, args.json,
     results.json, curves.png and confusion.png. Ctrl-C ends training and keeps the best model.
 
     Example: fastrnn train clips --epochs 60 --val-group '[^_]+'

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
+import mmap
+import os
+from collections.abc import Iterator
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -12,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HEAP = b"GCOL\x01"
 # A declared size beyond this, of which the file stores less than a hundredth, is no weight.
-_LARGEST_UNCHECKED = 1 << 26
+LARGEST_UNCHECKED = 1 << 26
 LARGEST_EXPANSION = 100
+_DEEPEST = 64
 
 
 def largest_weights(stored: int) -> int:
     """How many bytes of weights a file of a size may hold."""
-    return max(_LARGEST_UNCHECKED, LARGEST_EXPANSION * stored)
+    return max(LARGEST_UNCHECKED, LARGEST_EXPANSION * stored)
 
 
 def is_hdf5(path: Path) -> bool:
@@ -38,10 +44,41 @@ def open_file(source: Path | bytes, name: str) -> Any:
     """
     import h5py
 
+    _check_heaps(source, name)
     try:
         return h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r")
     except (OSError, RuntimeError, KeyError) as error:
         raise ValueError(f"{name} is no HDF5 file: {error}") from None
+
+
+def _check_heaps(source: Path | bytes, name: str) -> None:
+    """Refuse heaps of text whose objects have no end, in which the HDF5 library reads forever.
+
+    A heap is "GCOL", a version, its size, and objects: index, size; index 0 is free space, whose
+    size counts its header of 16 bytes.
+    """
+    with contextlib.ExitStack() as stack:
+        content: bytes | mmap.mmap
+        if isinstance(source, bytes):
+            content = source
+        else:
+            file = stack.enter_context(open(source, "rb"))
+            if not os.fstat(file.fileno()).st_size:
+                return
+            content = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        heap, objects = content.find(_HEAP), 0
+        while heap >= 0:
+            place = heap + 16
+            end = min(heap + int.from_bytes(content[heap + 8 : place], "little"), len(content))
+            while place + 16 <= end:
+                index = int.from_bytes(content[place : place + 2], "little")
+                size = int.from_bytes(content[place + 8 : place + 16], "little")
+                objects += 1
+                # Heaps that do not overlap have no more objects than would fill the file.
+                if (index == 0 and size < 16) or objects > len(content) // 16:
+                    raise ValueError(f"{name}: a heap of text is damaged")
+                place += size if index == 0 else 16 + -(-size // 8) * 8
+            heap = content.find(_HEAP, heap + 1)
 
 
 def find(group: Any, where: str) -> Any:
@@ -76,6 +113,24 @@ def find_group(group: Any, where: str) -> Any:
     return found
 
 
+def walk(
+    group: Any, where: str = "", seen: frozenset[int] = frozenset()
+) -> Iterator[tuple[str, Any]]:
+    """All datasets of a file, with their paths; links out of it are refused, rings not followed."""
+    import h5py
+
+    for name in group:
+        entry = find(group, name)
+        path = f"{where}/{name}" if where else str(name)
+        if isinstance(entry, h5py.Dataset):
+            yield path, entry
+        elif isinstance(entry, h5py.Group):
+            address = h5py.h5o.get_info(entry.id).addr
+            if address in seen or len(seen) > _DEEPEST:
+                raise ValueError(f"{path} lies in itself, or too deep")
+            yield from walk(entry, path, seen | {address})
+
+
 def read_array(where: str, dataset: Any) -> NDArray[Any]:
     """A dataset's numbers, after a look at what they would need.
 
@@ -91,7 +146,7 @@ def read_array(where: str, dataset: Any) -> NDArray[Any]:
     if dataset.external or dataset.is_virtual:
         raise ValueError(f"{where} lies in another file")
     declared, stored = dataset.nbytes, dataset.id.get_storage_size()
-    if declared > _LARGEST_UNCHECKED and declared > LARGEST_EXPANSION * stored:
+    if declared > LARGEST_UNCHECKED and declared > LARGEST_EXPANSION * stored:
         raise ValueError(f"{where} declares {declared} bytes, but {stored} are stored")
     kind = dataset.dtype.kind
     if kind == "V" and dataset.dtype.itemsize == 2 and dataset.attrs.get("dtype") == "bfloat16":
@@ -114,7 +169,7 @@ def read_attribute(group: Any, name: str) -> Any:
         return None
     entry = group.attrs.get_id(name)
     size = entry.dtype.itemsize * math.prod(entry.shape)
-    if size > _LARGEST_UNCHECKED:
+    if size > LARGEST_UNCHECKED:
         raise ValueError(f"the attribute {name} declares {size} bytes")
     return group.attrs[name]
 

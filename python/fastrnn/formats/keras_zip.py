@@ -25,7 +25,6 @@ _METADATA, _CONFIG, _WEIGHTS, _ASSETS = (
     "model.weights.h5",
     "assets/",
 )
-_LARGEST_UNCHECKED = 1 << 28
 
 
 def save(
@@ -85,7 +84,7 @@ class KerasFile:
         if entry.flag_bits & 1:
             raise ValueError(f"{self.path}: the member {name!r} is encrypted")
         expansion = hdf5.LARGEST_EXPANSION * entry.compress_size
-        if entry.file_size > _LARGEST_UNCHECKED and entry.file_size > expansion:
+        if entry.file_size > hdf5.LARGEST_UNCHECKED and entry.file_size > expansion:
             raise ValueError(
                 f"{self.path}: {name!r} declares {entry.file_size} bytes, "
                 f"but {entry.compress_size} are stored"

@@ -94,7 +94,7 @@ def load_model(
     path = Path(filepath)
     if not path.is_file():
         raise FileNotFoundError(f"load_model: there is no file {path}")
-    with _failing_as(path), custom_object_scope(custom_objects):
+    with failing_as(path), custom_object_scope(custom_objects):
         return _load_h5(path, compile) if hdf5.is_hdf5(path) else _load_keras(path, compile)
 
 
@@ -102,7 +102,7 @@ def _load_keras(path: Path, compile: bool) -> Model:
     with keras_zip.open_file(path) as file:
         version = parse_version(file.metadata.get("keras_version"))
         description = readable(file.description, version)
-        model = _model_of_size(description, file.weights_size)
+        model = model_of_size(description, file.weights_size)
         if not model.built:
             return model
         with file.open_weights() as weights:
@@ -118,7 +118,7 @@ def _load_keras(path: Path, compile: bool) -> Model:
 def _load_h5(path: Path, compile: bool) -> Model:
     with hdf5.open_file(path, str(path)) as file:
         description, settings, version = keras_h5.description(file)
-        model = _model_of_size(readable(description, version), path.stat().st_size)
+        model = model_of_size(readable(description, version), path.stat().st_size)
         if not model.built:
             return model
         unchanged = keras_h5.load_weights(file, model, _FAILURE)
@@ -129,7 +129,7 @@ def _load_h5(path: Path, compile: bool) -> Model:
     return model
 
 
-def _model_of_size(description: dict[str, Any], stored: int) -> Model:
+def model_of_size(description: dict[str, Any], stored: int) -> Model:
     """A model whose weights a file of a size can hold."""
     with values_follow(hdf5.largest_weights(stored)):
         return model_from_config(description)
@@ -171,7 +171,7 @@ def load_weights(
     if not path.is_file():
         raise FileNotFoundError(f"load_weights: there is no file {path}")
     failure = f"load_weights: {{}} does not fit {path.name}"
-    with _failing_as("load_weights"):
+    with failing_as("load_weights"):
         if path.suffix == ".safetensors":
             torch_state_dict.load_file(model, path, format)
         elif path.suffix in (".pt", ".pth"):
@@ -226,7 +226,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     >>> models.model_from_json(model.to_json()).output_shape
     (None, 4)
     """
-    with _failing_as("model_from_json"), custom_object_scope(custom_objects):
+    with failing_as("model_from_json"), custom_object_scope(custom_objects):
         description = readable(keras_json.parse("the text", json_string))
         model = model_from_config(description)
         if description.get("compile_config"):
@@ -269,7 +269,7 @@ def _restore_optimizer(model: Model, read: Callable[[Any, Model], None], file: A
 
 
 @contextmanager
-def _failing_as(owner: object) -> Iterator[None]:
+def failing_as(owner: object) -> Iterator[None]:
     """Turn whatever a damaged or hostile file may lead to into one ValueError."""
     try:
         yield

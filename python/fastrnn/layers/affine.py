@@ -7,6 +7,7 @@ from typing import Any
 from fastrnn import activations, initializers, ops
 from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.variable import Variable
+from fastrnn.ops.prepared import OwnGradients
 
 # The gradient of other activations needs the value that goes into them.
 _GRADIENT_FROM_OUTPUT = frozenset(
@@ -110,7 +111,7 @@ class Affine(Layer):
         return self._backward(dy, self.saved[0], None, None)
 
     def _backward(self, dy: Array, saved: Any, y: Array | None, activation: Any) -> Any:
-        out = {v.name: v.grad for v in self._variables if v.grad is not None}
+        out = OwnGradients({v.name: v.grad for v in self._variables if v.grad is not None})
         grads = self.gradients(dy, saved, y, activation, out or None)
         for variable in self._variables:
             if variable.grad is None:

@@ -132,6 +132,7 @@ class ConvLSTM2D(LSTM):
         }
 
     def call_options(self) -> dict[str, Any]:
+        """What the ops take beside the arrays, the peepholes included."""
         if self.peephole is None:
             return self._options
         return self._options | {"peephole": self.peephole.value}
@@ -164,11 +165,17 @@ class ConvLSTM2D(LSTM):
 
     # Passes ----------------------------------------------------------------------------
 
+    train_back = staticmethod(ops.conv_lstm2d_backward)
+
     def infer(self, x: Array, initial: Any, mask: Array | None, reverse: bool) -> Any:
         options = self.call_options()
-        weights = self.kernel.value, self.recurrent_kernel.value
-        bias = None if self.bias is None else self.bias.value
-        return ops.conv_lstm2d(x, *weights, bias, *initial, mask=mask, reverse=reverse, **options)
+        return ops.conv_lstm2d(
+            x, *self.weight_values(), *initial, mask=mask, reverse=reverse, **options
+        )
+
+    def train_steps(self, x: Array, initial: Any, **options: Any) -> Any:
+        options |= self.call_options()
+        return ops.conv_lstm2d_forward(x, *self.weight_values(), *initial, **options)
 
     def _flat_frames(self, x: Array) -> Array:
         return x

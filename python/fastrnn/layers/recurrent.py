@@ -11,6 +11,7 @@ from fastrnn.layers.dropout import kept
 from fastrnn.layers.layer import Array, check_positive, check_rate
 from fastrnn.layers.recurrent_base import RecurrentBase
 from fastrnn.layers.variable import Variable
+from fastrnn.ops.prepared import OwnGradients, RecurrentTraining
 from fastrnn.utils.random import generator
 
 
@@ -29,6 +30,7 @@ class Recurrent(RecurrentBase):
 
     roles = ("kernel", "recurrent", "bias")
     output_state = 0
+    train_back: ClassVar[Callable[..., Any]] = staticmethod(RecurrentTraining.backward)
     # Whether prediction runs on packed weights.
     packs_weights: ClassVar[bool] = True
 
@@ -64,18 +66,13 @@ class Recurrent(RecurrentBase):
         self.seed = seed
         self.bias: Variable | None = None
         self._rng = generator(seed)
-        self._op_forward: Callable[..., Any] = getattr(ops, f"{self.cell}_forward")
-        self._op_backward: Callable[..., Any] = getattr(ops, f"{self.cell}_backward")
+        self._training: RecurrentTraining | None = None
         self._packed: tuple[int, Any] = 0, None
         self._options: dict[str, Any] = {}
 
     def cell_options(self) -> dict[str, Any]:
         """Keyword arguments that the cell's functions in `fastrnn.ops` take."""
         return {"activation": self.activation}
-
-    def call_options(self) -> dict[str, Any]:
-        """The same, and any weights beside kernels and bias."""
-        return self._options
 
     def bias_shape(self) -> tuple[int, ...]:
         """Shape of the bias."""
@@ -121,21 +118,25 @@ class Recurrent(RecurrentBase):
         if not training:
             y, *states = self.infer(x, initial, mask, reverse)
             return y, tuple(states), None
-        bias = self.bias
-        options = self.call_options()
+        drops: dict[str, Array] = {}
         if training is True and (self.dropout or self.recurrent_dropout):
-            options = options | self._dropout_masks(x)
-        y, *states, cache = self._op_forward(
-            x,
-            self.kernel.value,
-            self.recurrent_kernel.value,
-            None if bias is None else bias.value,
-            *initial,
-            mask=mask,
-            reverse=reverse,
-            **options,
-        )
+            drops = self._dropout_masks(x)
+        y, *states, cache = self.train_steps(x, initial, mask=mask, reverse=reverse, **drops)
         return y, tuple(states), (cache, shape)
+
+    def train_steps(self, x: Array, initial: Any, **options: Any) -> Any:
+        """The output of every step, the final states, and a cache for the way back."""
+        training = self._training
+        if training is None or training.kernel is not self.kernel.value:
+            training = self._training = RecurrentTraining(
+                self.cell, *self.weight_values(), **self._options
+            )
+        return training.forward(x, *initial, **options)
+
+    def weight_values(self) -> tuple[Any, ...]:
+        """Kernel, recurrent kernel and bias as the ops take them."""
+        bias = None if self.bias is None else self.bias.value
+        return self.kernel.value, self.recurrent_kernel.value, bias
 
     def infer(self, x: Array, initial: Any, mask: Array | None, reverse: bool) -> Any:
         """The output of every step and the final states."""
@@ -145,7 +146,7 @@ class Recurrent(RecurrentBase):
         self, cache: Any, dy: Array | None, dstates: Sequence[Array | None]
     ) -> tuple[Array | None, list[Array]]:
         cache, shape = cache
-        grads = self._op_backward(
+        grads = self.train_back(
             cache, dy, *dstates, need_dx=self.need_dx, out=self._gradient_views()
         )
         for variable in self._variables:
@@ -159,20 +160,13 @@ class Recurrent(RecurrentBase):
     def _gradient_views(self) -> dict[str, Array] | None:
         if self.kernel.grad is None:
             return None
-        return {v.name: v.grad for v in self._variables if v.grad is not None}
+        return OwnGradients({v.name: v.grad for v in self._variables if v.grad is not None})
 
     def packed_weights(self) -> Any:
         """The weights in the kernels' layout, made anew after every change."""
         version = self.kernel.storage.version
         if self._packed[0] != version:
-            bias = self.bias
-            packed = ops.PackedRecurrent(
-                self.cell,
-                self.kernel.value,
-                self.recurrent_kernel.value,
-                None if bias is None else bias.value,
-                **self._options,
-            )
+            packed = ops.PackedRecurrent(self.cell, *self.weight_values(), **self._options)
             self._packed = version, packed
         return self._packed[1]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,32 @@ def check_sizes(op: str, **sizes: int) -> None:
     for name, size in sizes.items():
         if size > LARGEST:
             raise ValueError(f"{op}: {name} must be at most {LARGEST}, got {size}")
+
+
+class OwnGradients(dict[str, Array]):
+    """Arrays for gradients that a layer made for its weights: they need no check.
+
+    They are of the weights' dtype and shapes, contiguous, and apart from all that is read.
+    """
+
+
+def targets(
+    op: str,
+    out: object,
+    shapes: Mapping[str, tuple[int, ...]],
+    dtype: np.dtype[Any],
+    reads: Callable[[], Mapping[str, object]],
+) -> dict[str, Array]:
+    """Return the arrays that the caller gives to write gradients into, by name."""
+    if out is None:
+        return {}
+    if type(out) is OwnGradients:
+        return dict(out)
+    check_out(op, out, shapes)
+    assert isinstance(out, dict)
+    found = {name: output(op, name, array, shapes[name], dtype) for name, array in out.items()}
+    check_overlap(op, found, reads())
+    return found
 
 
 def check_out(op: str, out: object, known: Iterable[str]) -> None:

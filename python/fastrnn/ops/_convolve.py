@@ -201,11 +201,7 @@ def gradient_arrays(
     reads: Mapping[str, object],
 ) -> Gradients:
     """Return arrays to write gradients into: the caller's where given, else new ones."""
-    gradients: Gradients = {}
-    if out is not None:
-        _arrays.check_out(op, out, shapes)
-        gradients = {k: _arrays.output(op, k, out[k], shapes[k], dtype) for k in out}
-        _arrays.check_overlap(op, gradients, reads)
+    gradients = _arrays.targets(op, out, shapes, dtype, lambda: reads)
     for name, size in shapes.items():
         if name not in gradients:
             gradients[name] = np.empty(size, dtype)

@@ -91,14 +91,10 @@ def backward(
         "dc_n": _optional(op, "dc_n", dc_n, dtype, state, "(N, H)"),
     }
     parameters = weights.parameters()
-    written: Gradients = {}
-    if out is not None:
-        _arrays.check_out(op, out, parameters)
-        written = {
-            name: _arrays.output(op, name, array, parameters[name].shape, dtype)
-            for name, array in out.items()
-        }
-        _arrays.check_overlap(op, written, parameters | {k: arrays[k] for k in _READ} | given)
+    written = _arrays.targets(
+        op, out, {name: array.shape for name, array in parameters.items()}, dtype,
+        lambda: parameters | {name: arrays[name] for name in _READ} | given,
+    )  # fmt: skip
 
     def target(name: str) -> Array | None:
         if name in parameters and name not in written:

@@ -146,6 +146,24 @@ def check_weights(
     )  # fmt: skip
 
 
+def cell_weights(
+    cell: str,
+    kernel: object,
+    recurrent_kernel: object,
+    bias: object = None,
+    peephole: object = None,
+    reset_after: bool = True,
+    activation: ActivationLike | None = "tanh",
+    recurrent_activation: ActivationLike | None = "sigmoid",
+) -> Weights:
+    """Check the parameters of "lstm", "gru" or "rnn"."""
+    kind = "gru_reset_before" if cell == "gru" and not reset_after else cell
+    return check_weights(
+        cell, kind, kernel, recurrent_kernel, bias, peephole, activation,
+        recurrent_activation if cell != "rnn" else "linear",
+    )  # fmt: skip
+
+
 def _activation(op: str, name: str, value: object) -> ActivationLike:
     if value is None:
         return "linear"

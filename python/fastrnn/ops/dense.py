@@ -110,11 +110,8 @@ def dense_backward(
     shapes: dict[str, tuple[int, ...]] = {"kernel": w.shape}
     if use_bias:
         shapes["bias"] = (outputs,)
-    gradients = {}
-    if out is not None:
-        _arrays.check_out(op, out, shapes)
-        gradients = {k: _arrays.output(op, k, out[k], shapes[k], w.dtype) for k in out}
-        _arrays.check_overlap(op, gradients, {"x": rows, "kernel": w, "dy": dz})
+    reads = {"x": rows, "kernel": w, "dy": dz}
+    gradients = _arrays.targets(op, out, shapes, w.dtype, lambda: reads)
     for name, size in shapes.items():
         if name not in gradients:
             gradients[name] = np.empty(size, w.dtype)

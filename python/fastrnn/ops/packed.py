@@ -9,7 +9,7 @@ import numpy as np
 from fastrnn.ops import _arrays
 from fastrnn.ops._arrays import Array
 from fastrnn.ops._run import run, typed
-from fastrnn.ops._sequence import ActivationLike, check_sequence, check_weights
+from fastrnn.ops._sequence import ActivationLike, cell_weights, check_sequence
 
 __all__ = ["PackedRecurrent", "RecurrentStream"]
 
@@ -67,10 +67,9 @@ class PackedRecurrent:
             raise ValueError(f"PackedRecurrent: cell must be one of {_CELLS}, got {cell!r}")
         if peephole is not None and cell != "lstm":
             raise ValueError(f"PackedRecurrent: peephole belongs to the lstm, got it for {cell!r}")
-        kind = "gru_reset_before" if cell == "gru" and not reset_after else cell
-        self._weights = check_weights(
-            cell, kind, kernel, recurrent_kernel, bias, peephole, activation,
-            recurrent_activation if cell != "rnn" else "linear",
+        self._weights = cell_weights(
+            cell, kernel, recurrent_kernel, bias, peephole, reset_after, activation,
+            recurrent_activation,
         )  # fmt: skip
         self._packed = None
         if self._weights.fused:

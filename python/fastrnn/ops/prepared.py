@@ -1,8 +1,7 @@
-"""Calls whose arguments are checked once: one shape, one set of weights, one output array.
+"""Calls whose arguments are checked once, where checks would take longer than the kernels.
 
-Each function here returns a function of x alone, which must be contiguous and of the dtype and
-shape given; it returns the same array every time, with new content. For streams of single steps,
-where checks would take longer than the kernels.
+Each function here, for streams of single steps, returns a function of x alone, which must be
+contiguous and of the dtype and shape given; it returns the same array every time, with new content.
 """
 
 from __future__ import annotations
@@ -14,12 +13,51 @@ import numpy as np
 
 from fastrnn import _core
 from fastrnn.ops import _arrays, _convolve
-from fastrnn.ops._arrays import Array
+from fastrnn.ops._arrays import Array, OwnGradients
 from fastrnn.ops._pool import geometry_of
-from fastrnn.ops._run import typed
+from fastrnn.ops._run import Cache, Gradients, run, typed
+from fastrnn.ops._run import backward as run_back
+from fastrnn.ops._sequence import cell_weights, check_sequence
 from fastrnn.ops.activations import activation as apply_activation
 
+__all__ = [
+    "OwnGradients",
+    "RecurrentTraining",
+    "activation",
+    "convolution",
+    "dense",
+    "pooling",
+]
+
 Call = Callable[[Array], Array]
+
+
+class RecurrentTraining:
+    """A recurrent cell bound to weights: `lstm_forward`, `lstm_backward` and their like.
+
+    The weights are checked once; their arrays may change in place.
+    """
+
+    def __init__(self, cell: str, kernel: Array, *weights: Any, **options: Any) -> None:
+        self.kernel = kernel
+        self._weights = cell_weights(cell, kernel, *weights, **options)
+        self._backward = f"{cell}_backward"
+
+    def forward(
+        self, x: Array, h0: Array | None = None, c0: Array | None = None, **options: Any
+    ) -> tuple[Any, ...]:
+        """Return y, the final states, and the cache."""
+        sequence = check_sequence(self._weights, x, h0, c0, **options)
+        y, h_n, c_n = run(sequence, train=True)
+        cache = Cache(sequence, self._backward)
+        return (y, h_n, cache) if c_n is None else (y, h_n, c_n, cache)
+
+    @staticmethod
+    def backward(
+        cache: Cache, dy: Any, dh_n: Any = None, dc_n: Any = None, **options: Any
+    ) -> Gradients:
+        """Return the gradients; options as for :func:`fastrnn.ops.lstm_backward`."""
+        return run_back(cache, dy, dh_n, dc_n, **options)
 
 
 def activation(shape: tuple[int, ...], dtype: np.dtype[Any], name: Any) -> Call:

@@ -356,6 +356,23 @@ def test_masks_go_along() -> None:
     )
 
 
+def test_summary_shows_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    lines: list[str] = []
+    Model(*two_and_two(fastrnn)).summary(print_fn=lines.append)
+    rows = [
+        line for line in lines[0].splitlines() if "(Concatenate)" in line or "(Subtract)" in line
+    ]
+    assert "(None, 11)" in rows[0]
+    assert "left[0][0]" in rows[0]
+    assert "right[0][0]" in rows[0]
+    assert "narrow[0][0], a[0][0]" in rows[1]
+    x = Input((3,))
+    lines.clear()
+    Model(x, layers.Dense(2)(layers.Dense(4)(x))).summary(print_fn=lines.append)
+    assert "Connected to" not in lines[0]
+
+
 def test_errors_say_what_to_change() -> None:
     x, other = Input((3,), name="x"), Input((3,), name="other")
     y = layers.Add()([layers.Dense(3, name="d")(x), other])

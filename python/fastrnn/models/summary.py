@@ -7,11 +7,15 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from fastrnn.layers import InputLayer
 from fastrnn.layers.layer import Layer
 from fastrnn.layers.variable import Variable
 
 _LINE_LENGTH = 88
 _COLUMNS = (0.45, 0.80, 1.0)
+# With a column for what a layer's inputs come from.
+_GRAPH_LINE_LENGTH = 108
+_GRAPH_COLUMNS = (0.3, 0.56, 0.74, 1.0)
 
 
 def print_summary(
@@ -28,11 +32,11 @@ def print_summary(
     from rich.markup import escape
     from rich.table import Column, Table
 
-    width = line_length or min(
-        _LINE_LENGTH + (12 if show_trainable else 0), shutil.get_terminal_size().columns - 4
-    )
-    headers = ["Layer (type)", "Output Shape", "Param #"]
-    ends = list(positions or _COLUMNS)
+    graph = _is_branched(model)
+    longest = (_GRAPH_LINE_LENGTH if graph else _LINE_LENGTH) + (12 if show_trainable else 0)
+    width = line_length or min(longest, shutil.get_terminal_size().columns - 4)
+    headers = ["Layer (type)", "Output Shape", "Param #"] + ["Connected to"] * graph
+    ends = list(positions or (_GRAPH_COLUMNS if graph else _COLUMNS))
     if show_trainable:
         headers.append("Trainable")
         if positions is None:
@@ -48,15 +52,16 @@ def print_summary(
         columns.append(Column(header, justify=justify, width=column_width))
     table = Table(*columns, width=width, show_lines=True)
     layers = _chosen(model.layers, layer_range)
-    shapes = _output_shapes(model)
     for layer in layers:
         for depth, shown in _rows(layer, expand_nested):
             prefix = "   " * depth + "└ " if depth else ""
             name = f"{escape(prefix + shown.name)} ([blue]{escape(type(shown).__name__)}[/])"
             params = f"[green]{shown.count_params():,}[/]"
-            row = [name, _shape_text(shapes.get(id(shown))), params]
+            row = [name, _shape_text(_output_shape(shown)), params]
             if not shown.built:
                 row[2] += " (unbuilt)"
+            if graph:
+                row.append("-" if depth else escape(_connections(model, shown)))
             if show_trainable:
                 row.append("-" if not shown.weights else "Y" if shown.trainable else "N")
             table.add_row(*row)
@@ -97,16 +102,34 @@ def _chosen(layers: list[Layer], layer_range: Sequence[str] | None) -> list[Laye
     return layers[min(first) : max(last) + 1]
 
 
-def _output_shapes(model: Any) -> dict[int, Any]:
-    shapes: dict[int, Any] = {}
-    shape = model.input_shape
-    if not model.built:
-        return shapes
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            shapes |= _output_shapes(layer)
-        shapes[id(layer)] = shape = layer.compute_output_shape(shape)
-    return shapes
+def _output_shape(layer: Any) -> Any:
+    """Shape of a layer's output where it was first called, if it was."""
+    if isinstance(layer, InputLayer):
+        return layer.batch_shape
+    if not layer.built:
+        return None
+    if hasattr(layer, "layers"):
+        return layer.output_shape
+    return None if layer.input_shape is None else layer.compute_output_shape(layer.input_shape)
+
+
+def _is_branched(model: Any) -> bool:
+    """Whether a graph is more than one layer after the other."""
+    calls = getattr(model, "calls", [])
+    read = [id(tensor) for call in calls for tensor in call.inputs]
+    return len(set(read)) < len(read) or len(read) != max(len(calls) - 1, 0)
+
+
+def _connections(model: Any, layer: Layer) -> str:
+    """Where a layer's inputs come from: layers, and numbers of their calls and outputs."""
+    sources = []
+    for call in model.calls:
+        if call.layer is layer:
+            for tensor in call.inputs:
+                others = [other for other in model.calls if other.layer is tensor.node.layer]
+                number = others.index(tensor.node) if tensor.node in others else 0
+                sources.append(f"{tensor.node.layer.name}[{number}][{tensor.index}]")
+    return ", ".join(sources) or "-"
 
 
 def _shape_text(shape: Any) -> str:

@@ -248,7 +248,7 @@ class Functional(Composite):
             source, target = step.source, step.target
             given = values[source] if type(source) is int else [values[i] for i in source]
             if masks is None:
-                y = step.forward(given, training)
+                y = step.forward(given, training, None)
             else:
                 m = _gather(masks, step.masks)
                 if type(m) is list and not any(one is not None for one in m):

@@ -394,6 +394,8 @@ class TestSequences:
     def test_windows_in_any_order(self) -> None:
         windows, ends = TimeseriesGenerator(np.arange(30), np.arange(30), 4, shuffle=True)[0]
         np.testing.assert_array_equal(windows, ends[:, None] - [4, 3, 2, 1])
+        with pytest.raises(ValueError, match="stride must be positive, got 0"):
+            TimeseriesGenerator(np.zeros(5), np.zeros(5), 2, stride=0)
         with pytest.raises(ValueError, match="no window of 5 steps"):
             TimeseriesGenerator(np.zeros(5), np.zeros(5), 5)
 

@@ -36,9 +36,9 @@ class TrainingOptions:
 
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     architecture: Architecture = field(default_factory=Architecture)
-    epochs: int = 20
-    batch_size: int = 16
-    learning_rate: float = 2e-3
+    epochs: int = 40
+    batch_size: int = 32
+    learning_rate: float = 1e-3
     shift: int = 4
     validation: float = 0.2
     validation_group: str | None = None

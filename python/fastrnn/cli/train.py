@@ -40,14 +40,14 @@ def train(
     ],
     epochs: Annotated[
         int, typer.Option(min=1, help="Passes over the training clips.", rich_help_panel=TRAINING)
-    ] = 20,
+    ] = 40,
     batch: Annotated[
         int, typer.Option(min=1, help="Windows per step.", rich_help_panel=TRAINING)
-    ] = 16,
+    ] = 32,
     lr: Annotated[
         float,
         typer.Option(help="Adam's learning rate at the start.", rich_help_panel=TRAINING),
-    ] = 2e-3,
+    ] = 1e-3,
     shift: Annotated[
         int | None,
         typer.Option(

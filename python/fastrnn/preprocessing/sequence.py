@@ -68,6 +68,14 @@ class TimeseriesGenerator(PyDataset):
                 f"TimeseriesGenerator: data has {len(self.data)} steps, "
                 f"but targets has {len(self.targets)}"
             )
+        for name, value in (
+            ("length", length),
+            ("sampling_rate", sampling_rate),
+            ("stride", stride),
+            ("batch_size", batch_size),
+        ):
+            if value < 1:
+                raise ValueError(f"TimeseriesGenerator: {name} must be positive, got {value}")
         last = len(self.data) - 1 if end_index is None else end_index
         self._ends = np.arange(start_index + length, last + 1, stride)
         if not len(self._ends):

@@ -179,6 +179,39 @@ def test_a_stream_gives_what_predict_gives(case: str, rng: np.random.Generator) 
         np.testing.assert_allclose(outputs[3], half, rtol=2e-5, atol=2e-6)
 
 
+def test_graphs_of_layers_stream(rng: np.random.Generator) -> None:
+    x = layers.Input(FRAMES)
+    pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu")(x))
+    rows = layers.Reshape((T, 180))(x)
+    both = layers.Concatenate()([pooled, layers.Dense(4, activation="tanh")(rows)])
+    summed = layers.Add()([layers.GRU(8, return_sequences=True)(both), both])
+    last = layers.LSTM(5)(summed)
+    outputs = [
+        layers.Dense(3, activation="softmax")(last),
+        layers.TimeDistributed(layers.Dense(2))(summed),
+    ]
+    model = fastrnn.Model(x, outputs)
+    clip = rng.normal(size=(N, *FRAMES)).astype(np.float32)
+    stream = model.stream(N)
+    steps = [stream.step(clip[:, t]) for t in range(T)]
+    label, sequence = model.predict(clip, verbose=0)
+    np.testing.assert_allclose(steps[-1][0], label, rtol=2e-5, atol=2e-6)
+    every = np.stack([step[1] for step in steps], axis=1)
+    np.testing.assert_allclose(every, sequence, rtol=2e-5, atol=2e-6)
+
+
+def test_graphs_that_mix_a_step_and_a_sequence_are_refused() -> None:
+    x = layers.Input(SEQUENCE)
+    y, *states = layers.GRU(4, return_state=True)(x)
+    for model, message in (
+        (fastrnn.Model(x, layers.GRU(4)(x, initial_state=states)), r"\(GRU\) returns its states"),
+        (fastrnn.Model(x, layers.Concatenate(axis=1)([x, x])), r"\(Concatenate\) needs the whole"),
+        (fastrnn.Model([x, layers.Input((4,))], y), "one input and no masks, has 2 inputs"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.stream()
+
+
 def test_streams_are_reset_one_by_one(rng: np.random.Generator) -> None:
     model, x = model_of("stack"), clips("stack", rng)
     fresh, stream = model.stream(N), model.stream(N)

@@ -37,6 +37,10 @@ class Concatenate(Merge):
             raise ValueError(f"{self.name}: axis must be an integer, not the batch's, got {axis!r}")
         self.axis = int(axis)
 
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        self.stepwise = self.axis % len(input_shape[0]) > 1
+
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         if training:
             ends = [0]
@@ -115,6 +119,7 @@ class Dot(Merge):
     """
 
     least = most = 2
+    stepwise = False
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -202,6 +207,7 @@ class Identity(Layer):
     """
 
     supports_masking = True
+    stepwise = True
 
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         return x

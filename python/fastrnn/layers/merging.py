@@ -20,6 +20,7 @@ class Merge(Layer):
     """
 
     supports_masking = True
+    stepwise = True
     # How many inputs there must be at least, and at most.
     least, most = 1, 1 << 30
 

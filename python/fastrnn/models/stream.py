@@ -22,6 +22,7 @@ from fastrnn.layers import (
 )
 from fastrnn.layers.layer import Array
 from fastrnn.layers.recurrent_base import RecurrentBase
+from fastrnn.models.functional import Functional
 from fastrnn.models.sequential import Sequential
 from fastrnn.ops import prepared
 
@@ -36,7 +37,7 @@ class Stream:
 
     Parameters
     ----------
-    model : Sequential
+    model : Sequential or Functional
     batch_size : int
         Number of streams.
 
@@ -58,27 +59,22 @@ class Stream:
             raise TypeError(f"{owner}: batch_size must be an integer, got {batch_size!r}")
         if batch_size < 1:
             raise ValueError(f"{owner}: batch_size must be positive, got {batch_size}")
-        if not isinstance(model, Sequential):
-            raise ValueError(f"{owner}: needs a Sequential model, got {type(model).__name__}")
+        if not isinstance(model, (Sequential, Functional)):
+            raise ValueError(
+                f"{owner}: needs a Sequential model or a graph of layers, "
+                f"got {type(model).__name__}"
+            )
         if not model.built:
             raise ValueError(f"{owner}: build the model first, by an Input, build() or fit()")
         self._owner, self._model = owner, model
-        self._layers = list(_chain(model))
-        axes = 2 if self._layers and isinstance(self._layers[0], Embedding) else 3
-        sizes = model.input_shape[2:]
-        if len(model.input_shape) < axes or None in sizes:
-            raise ValueError(
-                f"{owner}: needs a model of sequences (N, T, ...) of frames of known size, got "
-                f"one for {model.input_shape}"
-            )
-        self.frame_shape = (int(batch_size), *sizes)
+        self.frame_shape = (int(batch_size), *self._sizes(model))
         self._dtype = model.dtype
         self._states: list[Any] = []
-        self._masked = any(layer.makes_mask for layer in self._layers)
+        self._masked = bool(model.makes_mask)
         self._valid: Array | None = None  # (N, 1), between the layers of a step
         self._arrange()
 
-    def step(self, frame: Any) -> Array:
+    def step(self, frame: Any) -> Any:
         """Take one time step.
 
         Parameters
@@ -88,7 +84,7 @@ class Stream:
 
         Returns
         -------
-        ndarray, shape (batch_size, ...)
+        ndarray, shape (batch_size, ...), or list of them
             The model's output after this step: of a model that outputs sequences, this step's.
 
         Raises
@@ -107,9 +103,8 @@ class Stream:
             if storage.version != version:
                 self._arrange()
                 break
-        for call in self._calls:
-            frame = call(frame)
-        return frame.copy()  # type: ignore[no-any-return]
+        y = self._call(frame)
+        return [part.copy() for part in y] if type(y) is list else y.copy()
 
     def reset(self, rows: Any = None) -> None:
         """Start anew: all streams, or those given by indices or a boolean array.
@@ -161,37 +156,79 @@ class Stream:
         weights = self._model.weights
         self._seen = [(s, s.version) for s in {id(w.storage): w.storage for w in weights}.values()]
         before, self._states = self._states, []
-        self._calls: list[Call] = [self._begin] if self._masked else []
-        x: Any = np.zeros(self.frame_shape, self._dtype)
-        over_time = True
-        for layer in self._layers:
-            call = self._over_time(layer, x) if over_time else _whole(layer, x)
-            if over_time and self._masked:
-                call = self._passing_mask(layer, call)
-            y = call(x)
-            if y is not x or layer.makes_mask:  # else a layer for training, such as dropout
-                self._calls.append(call)
-            x = y
-            if isinstance(layer, RecurrentBase):
-                over_time = over_time and layer.return_sequences
+        self._call, *_ = self._of(self._model, np.zeros(self.frame_shape, self._dtype), True)
+        if self._masked:
+            self._call = _chained([self._begin, self._call])
         self.reset()
         for old, new in zip(before, self._states, strict=False):
             new.state = old.state
 
-    def _over_time(self, layer: Layer, x: Array) -> Call:
-        """A call that takes and returns one step, without the axis of time."""
-        if isinstance(layer, TimeDistributed):
-            return _whole(layer.layer, x)
+    def _of(self, layer: Layer, x: Any, over_time: bool) -> tuple[Call, Any, bool]:
+        """A layer's call, what it makes of x, and whether that is one step of a sequence.
+
+        With `over_time`, x is one step of a sequence, without the axis of time.
+        """
+        if isinstance(layer, Sequential):
+            return self._of_chain(layer, x, over_time)
+        if isinstance(layer, Functional):
+            return self._of_graph(layer, x, over_time)
+        call = self._over_time(layer, x) if over_time else _whole(layer, x)
+        if over_time and self._masked:
+            call = self._passing_mask(layer, call)
         if isinstance(layer, RecurrentBase):
+            over_time = over_time and layer.return_sequences
+        return call, call(x), over_time
+
+    def _of_chain(self, model: Sequential, x: Any, over_time: bool) -> tuple[Call, Any, bool]:
+        calls = []
+        for layer in model.layers:
+            call, y, over_time = self._of(layer, x, over_time)
+            if y is not x or layer.makes_mask:  # else a layer for training, such as dropout
+                calls.append(call)
+            x = y
+        return _chained(calls), x, over_time
+
+    def _of_graph(self, model: Functional, x: Any, over_time: bool) -> tuple[Call, Any, bool]:
+        values: dict[int, Any] = {model._in[0]: x}
+        sequences = {model._in[0]: over_time}
+        calls = []
+        for step in model._steps:
+            source, target = step.source, step.target
+            several = isinstance(source, list)
+            kinds = {sequences[slot] for slot in (source if several else [source])}
+            options = step.forward != step.layer.forward
+            if len(kinds) > 1 or not isinstance(target, int) or options:
+                raise self._refused(step.layer)
+            given = [values[slot] for slot in source] if several else values[source]
+            call, values[target], sequences[target] = self._of(step.layer, given, kinds.pop())
+            calls.append((call, source, target, several))
+        out = model._out
+
+        def run(x: Any) -> Any:
+            values[model._in[0]] = x
+            for call, source, target, several in calls:
+                values[target] = call([values[i] for i in source] if several else values[source])
+            return values[out[0]] if len(out) == 1 else [values[slot] for slot in out]
+
+        return run, run(x), any(sequences[slot] for slot in out)
+
+    def _over_time(self, layer: Layer, x: Any) -> Call:
+        """A call that takes and returns one step."""
+        if isinstance(layer, TimeDistributed):
+            return self._of(layer.layer, x, False)[0]
+        if isinstance(layer, RecurrentBase) and not isinstance(x, list):
             return self._recurrent(layer, x)
         if not (layer.stepwise or layer.over_frames):
             raise self._refused(layer)
+        forward = layer.forward
+        if isinstance(x, list):
+            return lambda x: forward([part[:, None] for part in x])[:, 0]
         if isinstance(layer, (Flatten, Reshape)):
             shape = (len(x), *layer.compute_output_shape(layer.input_shape)[2:])
             return lambda x: x.reshape(shape)
         if type(layer) in _PREPARED:
             return _PREPARED[type(layer)](layer, x)
-        forward, sequence = layer.forward, x[:, None]
+        sequence = x[:, None]
         if forward(sequence) is sequence:
             return lambda x: x
         return lambda x: forward(x[:, None])[:, 0]
@@ -222,6 +259,22 @@ class Stream:
             f"{self._owner}: {layer.name} ({type(layer).__name__}) {reason}, which a stream of "
             f"single steps cannot give it{hint}"
         )
+
+    def _sizes(self, model: Any) -> tuple[int, ...]:
+        """Sizes of a frame, without the axes of the batch and of time."""
+        shape, graph = model.input_shape, isinstance(model, Functional)
+        if graph and (len(model._in) > 1 or model.makes_mask):
+            what = "makes masks" if model.makes_mask else f"has {len(model._in)} inputs"
+            raise ValueError(
+                f"{self._owner}: streams of graphs have one input and no masks, {what}"
+            )
+        words = not graph and bool(model.layers) and isinstance(model.layers[0], Embedding)
+        if len(shape) < (2 if words else 3) or None in shape[2:]:
+            raise ValueError(
+                f"{self._owner}: needs a model of sequences (N, T, ...) of frames of known size, "
+                f"got one for {shape}"
+            )
+        return tuple(shape[2:])
 
     def _begin(self, x: Any) -> Any:
         self._valid = None
@@ -261,15 +314,6 @@ class _GeneralState:
             array[slice(None) if rows is None else rows] = 0
 
 
-def _chain(model: Sequential) -> Iterator[Layer]:
-    """The layers, those of models in the model included."""
-    for layer in model.layers:
-        if isinstance(layer, Sequential):
-            yield from _chain(layer)
-        else:
-            yield layer
-
-
 def _shaped(layer: RecurrentBase, x: Array) -> Iterator[tuple[Any, tuple[int, ...]]]:
     """What runs over time in a recurrent layer, and the shape of the step that it takes."""
     shape: Any = x.shape
@@ -292,12 +336,6 @@ def _chained(calls: list[Call]) -> Call:
 
 def _whole(layer: Layer, x: Any) -> Call:
     """A call for inputs without an axis of time, of which the layer takes all."""
-    if isinstance(layer, Sequential):
-        calls = []
-        for inner in _chain(layer):
-            calls.append(_whole(inner, x))
-            x = calls[-1](x)
-        return _chained(calls)
     if type(layer) in _PREPARED:
         return _PREPARED[type(layer)](layer, x)
     return layer.forward

@@ -54,8 +54,9 @@ ALLOWED: dict[str, set[str]] = {
 }
 # Layers know no models, optimizers or callbacks: those stand above them.
 ALLOWED["layers"] -= {"models", "optimizers", "callbacks", "losses", "metrics", "formats"}
-for name in ("optimizers", "regularizers", "constraints", "initializers"):
-    ALLOWED[name] -= {"models", "layers", "callbacks"}
+ALLOWED["optimizers"] -= {"models", "callbacks"}
+for name in ("regularizers", "constraints", "initializers"):
+    ALLOWED[name] -= {"models", "layers", "optimizers", "callbacks"}
 # Pictures are read and warped by OpenCV.
 ALLOWED["utils"] |= {"video"}
 ALLOWED["preprocessing"] |= {"video"}

@@ -9,7 +9,7 @@ import pytest
 
 from fastrnn import optimizers
 from fastrnn.layers.variable import Storage, Variable
-from fastrnn.models.parameters import FlatParameters
+from fastrnn.optimizers.parameters import FlatParameters
 
 Array = np.ndarray[Any, Any]
 SHAPES = ((3, 5), (5,), (2, 2, 3))
@@ -144,8 +144,10 @@ def test_moving_average_of_weights(rng: np.random.Generator) -> None:
     parameters.grads[...] = 1
     optimizer.step()
     np.testing.assert_allclose(parameters.weights, start - 0.1)
-    optimizer.finalize()
-    np.testing.assert_allclose(parameters.weights, start - 0.05)
+    optimizer.step()
+    np.testing.assert_allclose(parameters.weights, start - 0.2)
+    optimizer.finalize()  # the average starts from the first update's weights
+    np.testing.assert_allclose(parameters.weights, start - 0.15)
 
 
 def test_slots_follow_parameters_to_another_buffer(rng: np.random.Generator) -> None:
@@ -155,10 +157,10 @@ def test_slots_follow_parameters_to_another_buffer(rng: np.random.Generator) -> 
     parameters.grads[...] = rng.normal(size=parameters.grads.shape)
     optimizer.step()
     last = parameters.variables[-1]
-    kept = optimizer.slots["m"][parameters.spans[-1][1]].copy()
+    kept = optimizer.slots["momentum"][parameters.spans[-1][1]].copy()
     other = FlatParameters([last, parameters.variables[0]])
     optimizer.build(other)
-    np.testing.assert_array_equal(optimizer.slots["m"][other.spans[0][1]], kept)
+    np.testing.assert_array_equal(optimizer.slots["momentum"][other.spans[0][1]], kept)
     assert not parameters.holds(parameters.variables)
     assert other.holds([last, parameters.variables[0]])
 
@@ -180,7 +182,8 @@ def test_buffer_keeps_values_and_aligns(rng: np.random.Generator) -> None:
 
 
 def test_gaps_of_the_buffer_stay_zero(rng: np.random.Generator) -> None:
-    for name in ("SGD", "RMSprop", "Adam"):
+    names = ("SGD", "RMSprop", "Adam", "Adadelta", "Adagrad", "Adamax", "Ftrl", "Lion", "Nadam")
+    for name in names:
         parameters = buffer(rng)
         used = np.zeros(parameters.weights.shape, bool)
         for _, span in parameters.spans:
@@ -193,6 +196,114 @@ def test_gaps_of_the_buffer_stay_zero(rng: np.random.Generator) -> None:
                 variable.grad[...] = rng.normal(size=variable.shape)
             optimizer.step()
         assert not parameters.weights[~used].any()
+
+
+def test_gradients_accumulate(rng: np.random.Generator) -> None:
+    parameters = buffer(rng)
+    optimizer = optimizers.SGD(0.5, gradient_accumulation_steps=3, clipvalue=0.8)
+    optimizer.build(parameters)
+    start = parameters.weights.copy()
+    grads = rng.normal(size=(6, start.size))
+    expected = start
+    for step, grad in enumerate(grads, 1):
+        parameters.grads[...] = grad
+        optimizer.step()
+        if step % 3 == 0:
+            expected = expected - 0.5 * grads[step - 3 : step].mean(0).clip(-0.8, 0.8)
+        np.testing.assert_allclose(parameters.weights, expected)
+        assert optimizer.iterations == step // 3
+
+
+def test_optimizers_of_ones_own_find_gradients_clipped_and_weights_shrunk() -> None:
+    class Own(optimizers.Optimizer):
+        def update(self, weights: Array, grads: Array, learning_rate: float, step: int) -> None:
+            weights -= learning_rate * grads
+
+    for options in ({"clipvalue": 0.5}, {"clipnorm": 0.5}, {"global_clipnorm": 0.5}, {}):
+        ends = []
+        for make in (Own, optimizers.SGD):
+            rng = np.random.default_rng(3)
+            parameters = buffer(rng)
+            optimizer = make(0.1, weight_decay=0.2, **options)
+            optimizer.build(parameters)
+            parameters.grads[...] = rng.normal(size=parameters.grads.shape)
+            optimizer.step()
+            ends.append(parameters.weights)
+        np.testing.assert_allclose(*ends, rtol=1e-12)
+
+
+def test_weights_left_out_of_the_decay(rng: np.random.Generator) -> None:
+    parameters = buffer(rng)
+    first, second, third = parameters.variables
+    optimizer = optimizers.AdamW(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay([first], var_names=["1$"])
+    optimizer.build(parameters)
+    before = [v.value.copy() for v in parameters.variables]
+    optimizer.step()
+    np.testing.assert_array_equal(first.value, before[0])
+    np.testing.assert_array_equal(second.value, before[1])
+    np.testing.assert_allclose(third.value, before[2] * 0.95)
+    with pytest.raises(ValueError, match="before the optimizer is built"):
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+
+
+def test_gradients_that_are_given(rng: np.random.Generator) -> None:
+    storage = Storage()
+    weights = [Variable(f"w{i}", np.ones(shape), storage) for i, shape in enumerate(SHAPES)]
+    grads = [rng.normal(size=shape) for shape in SHAPES]
+    optimizer = optimizers.SGD(0.5, loss_scale_factor=4.0)
+    assert optimizer.apply_gradients(zip(grads, weights, strict=True)) == 1
+    optimizer.apply(grads)
+    for weight, grad in zip(weights, grads, strict=True):
+        np.testing.assert_allclose(weight.value, 1 - 0.25 * grad)
+    with pytest.raises(ValueError, match="was built for other variables"):
+        optimizer.apply(grads[:2], weights[:2])
+    with pytest.raises(ValueError, match=r"gradient of w1 must be of shape \(5,\), got \(3, 5\)"):
+        optimizer.apply([grads[0], grads[0], grads[2]])
+    with pytest.raises(ValueError, match="give the variables that the gradients are for"):
+        optimizers.SGD().apply(grads)
+
+
+def test_clipping_by_norm_spreads_what_is_no_number(rng: np.random.Generator) -> None:
+    parameters = buffer(rng)
+    optimizer = optimizers.SGD(global_clipnorm=1.0)
+    optimizer.build(parameters)
+    parameters.grads[:2] = np.inf, 1
+    optimizer.step()
+    assert np.isnan(parameters.weights).all()
+
+
+def test_learning_rates() -> None:
+    assert optimizers.SGD(lambda: 0.25).learning_rate == 0.25
+    old = optimizers.Adam(lr=0.5, decay=0.25)  # as Keras 2 has it
+    assert old.learning_rate == 0.5
+    old._iterations = 4
+    assert old.learning_rate == 0.25
+    again = optimizers.deserialize(optimizers.serialize(old))
+    assert isinstance(again._schedule, optimizers.schedules.InverseTimeDecay)
+    with pytest.raises(ValueError, match="ExponentialDecay: decay_steps must be positive, got 0"):
+        optimizers.schedules.ExponentialDecay(0.1, 0, 0.5)
+    with pytest.raises(ValueError, match="one value more than boundaries, got 2 values and 2"):
+        optimizers.schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2])
+    with pytest.raises(ValueError, match="unknown learning rate schedule 'CosinDecay'; did you"):
+        optimizers.SGD({"class_name": "CosinDecay", "config": {}})
+
+
+def test_state_is_set_whole_or_not_at_all(rng: np.random.Generator) -> None:
+    one = optimizers.Nadam(0.01, use_ema=True)
+    one.build(buffer(rng))
+    one.step()
+    state = [array.copy() for array in one.variables]
+    two = optimizers.Nadam(0.02, use_ema=True)
+    two.build(buffer(rng))
+    before = [array.copy() for array in two.variables]
+    for wrong in (state[:-1], [*state[:3], state[4], *state[4:]]):
+        with pytest.raises(ValueError, match="arrays, got|must be of shape"):
+            two.set_weights(wrong)
+        assert all(map(np.array_equal, two.variables, before))
+    two.set_weights(state)
+    assert all(map(np.array_equal, two.variables, state))
+    assert two.learning_rate == 0.01
 
 
 def test_names_and_errors() -> None:
@@ -211,6 +322,14 @@ def test_names_and_errors() -> None:
         optimizers.SGD(momentum=2)
     with pytest.raises(ValueError, match="only one of clipnorm"):
         optimizers.SGD(clipnorm=1.0, clipvalue=1.0)
+    with pytest.raises(ValueError, match="gradient_accumulation_steps must be an integer from 2"):
+        optimizers.SGD(gradient_accumulation_steps=1)
+    with pytest.raises(ValueError, match="beta_1 must be from 0 to below 1, got 1"):
+        optimizers.Nadam(beta_1=1)
+    with pytest.raises(ValueError, match="weight_decay must be a number, got None"):
+        optimizers.AdamW(weight_decay=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="l1_regularization_strength must be at least 0, got -1"):
+        optimizers.Ftrl(l1_regularization_strength=-1)
     with pytest.raises(ValueError, match="build the optimizer"):
         optimizers.SGD().step()
     with pytest.raises(TypeError, match="an optimizer must be a name"):

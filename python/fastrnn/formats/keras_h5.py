@@ -211,6 +211,6 @@ def read_optimizer(file: Any, model: Any) -> None:
     names = hdf5.read_names(group, "weight_names")
     values = [hdf5.read_array(name, hdf5.find(group, name)) for name in names]
     if parse_version(hdf5.read_text(file, "keras_version")) < (3,):
-        optimizer_state.restore_named(model, dict(zip(names, values, strict=True)))
+        optimizer_state.restore_named(model.optimizer, dict(zip(names, values, strict=True)))
     elif values:
-        optimizer_state.restore(model, values)
+        model.optimizer.set_weights(values)

@@ -14,7 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fastrnn._files import atomic_path
-from fastrnn.formats import hdf5, old_weights, optimizer_state
+from fastrnn.formats import hdf5, old_weights
 from fastrnn.formats.keras_config import Version
 from fastrnn.layers import Layer, Recurrent
 from fastrnn.layers.variable import Variable
@@ -41,7 +41,7 @@ def write(file: Any, model: Any) -> None:
 
 def write_optimizer(file: Any, model: Any) -> None:
     """Write the state of a model's optimizer into an open file."""
-    _write_variables(file, "optimizer", model.optimizer.name, optimizer_state.state(model))
+    _write_variables(file, "optimizer", model.optimizer.name, model.optimizer.variables)
 
 
 def read(
@@ -95,8 +95,8 @@ def read_optimizer(file: Any, model: Any) -> None:
     if group is None or not len(group):
         return
     values = [hdf5.find(group, str(index)) for index in range(len(group))]
-    optimizer_state.restore(
-        model, [hdf5.read_array(f"optimizer/vars/{n}", value) for n, value in enumerate(values)]
+    model.optimizer.set_weights(
+        [hdf5.read_array(f"optimizer/vars/{n}", value) for n, value in enumerate(values)]
     )
 
 

@@ -148,10 +148,9 @@ def _totals(model: Any) -> Iterator[tuple[str, int, int]]:
     ]
     optimizer = model.optimizer
     if optimizer is not None and optimizer.built and optimizer.iterations:
-        slots = optimizer.variables()
-        # Keras counts the step number and the learning rate as well.
-        count = sum(slot.size for slot in slots) + 2
-        parts.append(("Optimizer params", count, sum(slot.nbytes for slot in slots) + 8))
+        state = optimizer.variables
+        count, size = sum(array.size for array in state), sum(array.nbytes for array in state)
+        parts.append(("Optimizer params", count, size))
     yield "Total params", sum(part[1] for part in parts), sum(part[2] for part in parts)
     yield from parts
 

@@ -14,7 +14,7 @@ from fastrnn.layers.variable import Variable
 from fastrnn.models.batches import class_weights_of, numeric_array, rows_of
 from fastrnn.models.joint_objective import JointObjective, for_each
 from fastrnn.models.objective import Objective
-from fastrnn.models.parameters import FlatParameters
+from fastrnn.optimizers.parameters import FlatParameters
 
 
 class Trainable(Layer):

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastrnn.optimizers.adam import Adam
-from fastrnn.optimizers.optimizer import Optimizer, ParameterBuffer
+from fastrnn.optimizers import schedules
+from fastrnn.optimizers.adagrad import Adadelta, Adagrad
+from fastrnn.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from fastrnn.optimizers.ftrl import Ftrl
+from fastrnn.optimizers.lion import Lion
+from fastrnn.optimizers.optimizer import Optimizer
 from fastrnn.optimizers.rmsprop import RMSprop
 from fastrnn.optimizers.sgd import SGD
-from fastrnn.utils import naming
+from fastrnn.utils import custom_object_scope, naming
 
-_CLASSES: tuple[type[Optimizer], ...] = (Adam, RMSprop, SGD)
+_CLASSES: tuple[type[Optimizer], ...] = (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    Adamax,
+    Ftrl,
+    Lion,
+    Nadam,
+    RMSprop,
+)
 _TABLE: dict[str, Any] = {
     name: cls for cls in _CLASSES for name in (cls.__name__, cls.__name__.lower())
 }
@@ -50,4 +65,32 @@ def get(identifier: Any) -> Optimizer:
     raise TypeError(f"an optimizer must be a name or an Optimizer, got {identifier!r}")
 
 
-__all__ = ["SGD", "Adam", "Optimizer", "ParameterBuffer", "RMSprop", "get"]
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """Keras' description of an optimizer."""
+    described: dict[str, Any] = naming.description(optimizer)
+    return described
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
+    """The optimizer for what `serialize` returned."""
+    with custom_object_scope(custom_objects):
+        return get(config)
+
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]

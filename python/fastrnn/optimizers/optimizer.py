@@ -1,48 +1,25 @@
-"""What every optimizer has: a flat buffer of parameters, slots beside it, clipping, averages."""
+"""What every optimizer has: clipping, weight decay, averages, and one update over all weights."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastrnn.optimizers.gathered import Gathered
-from fastrnn.utils.naming import to_snake_case, unexpected_arguments
+from fastrnn import ops
+from fastrnn.optimizers import schedules
+from fastrnn.optimizers.parameters import FlatParameters
+from fastrnn.optimizers.state import Array, State
+from fastrnn.utils.naming import description, to_snake_case, unexpected_arguments
 
-Array = NDArray[Any]
-
-
-class ParameterBuffer(Protocol):
-    """All trainable parameters of a model, as the optimizer sees them.
-
-    ``weights`` and ``grads`` are flat arrays of one length; ``spans`` says which part of
-    them is which parameter, by an identity that outlives the buffer.
-    """
-
-    weights: Array
-    grads: Array
-    constrained: Sequence[Any]
-
-    @property
-    def spans(self) -> Sequence[tuple[int, slice]]: ...
-
-    @property
-    def variables(self) -> Sequence[Any]: ...
-
-    def holds(self, variables: Sequence[Any]) -> bool:
-        """Whether the buffer is where just these variables are now."""
-
-    def touch(self) -> None:
-        """Note that the weights are about to change."""
-
-    def constrain(self) -> None:
-        """Have the weights meet their constraints."""
+# Of files of Keras 2; they change nothing here.
+_IGNORED = ("jit_compile", "is_legacy_optimizer")
 
 
-class Optimizer:
+class Optimizer(State):
     """Base of optimizers.
 
     A subclass names its slots (flat arrays as long as the parameters) in `slot_names` and
@@ -50,7 +27,8 @@ class Optimizer:
 
     Parameters
     ----------
-    learning_rate : float or callable(step) -> float
+    learning_rate : float, LearningRateSchedule or callable
+        A callable takes the number of steps so far, or nothing.
     weight_decay : float, optional
         Before each update, weights shrink by this times the learning rate.
     clipnorm : float, optional
@@ -64,12 +42,38 @@ class Optimizer:
     ema_momentum : float
     ema_overwrite_frequency : int, optional
         Replace the weights by their average every so many steps, too.
+    loss_scale_factor : float, optional
+        What `apply` divides gradients by; `fit` needs no scale.
+    gradient_accumulation_steps : int, optional
+        Update every so many steps, by the mean of their gradients.
     name : str, optional
     lr : float, optional
         Keras 2's name of `learning_rate`.
+    decay : float, optional
+        Keras 2's: the learning rate is divided by ``1 + decay * steps``.
+
+    Examples
+    --------
+    An optimizer of one's own changes the weights, a flat array, in place:
+
+    >>> import numpy as np
+    >>> from fastrnn import Sequential, layers, optimizers
+    >>> class SignDescent(optimizers.Optimizer):
+    ...     slot_names = ("last",)
+    ...
+    ...     def update(self, weights, grads, learning_rate, step):
+    ...         weights -= learning_rate * np.sign(grads + self.slots["last"])
+    ...         self.slots["last"][...] = grads
+    >>> model = Sequential([layers.Dense(1, input_shape=(3,))])
+    >>> model.compile(SignDescent(0.01), "mse")
+    >>> model.train_on_batch(np.ones((4, 3)), np.ones((4, 1))) >= 0
+    True
     """
 
-    slot_names: tuple[str, ...] = ()
+    # Names of the constructor's arguments beside those of this class.
+    arguments: ClassVar[tuple[str, ...]] = ()
+    # Whether `update` takes the keywords scale, limit and keep of the ops into its own pass.
+    fused: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -81,26 +85,40 @@ class Optimizer:
         use_ema: bool = False,
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
         learning_rate = kwargs.pop("lr", learning_rate)
+        decay = kwargs.pop("decay", None)
+        if decay:
+            learning_rate = schedules.InverseTimeDecay(learning_rate, 1, decay)
+        for ignored in _IGNORED:
+            kwargs.pop(ignored, None)
         if kwargs:
-            raise unexpected_arguments(type(self), kwargs, ["lr"])
+            raise unexpected_arguments(type(self), kwargs, ["lr", "decay"])
+        super().__init__()
         self.name = name or to_snake_case(type(self).__name__)
-        for argument, value in (
-            ("clipnorm", clipnorm),
-            ("clipvalue", clipvalue),
-            ("global_clipnorm", global_clipnorm),
-        ):
+        limits = {
+            "clipnorm": clipnorm,
+            "clipvalue": clipvalue,
+            "global_clipnorm": global_clipnorm,
+        }
+        for argument, value in (limits | {"loss_scale_factor": loss_scale_factor}).items():
             if value is not None and value <= 0:
                 raise ValueError(f"{self.name}: {argument} must be positive, got {value}")
-        if (clipnorm, clipvalue, global_clipnorm).count(None) < 2:
+        if list(limits.values()).count(None) < 2:
             raise ValueError(
                 f"{self.name}: only one of clipnorm, clipvalue and global_clipnorm may be given"
             )
         if not 0 <= ema_momentum <= 1:
             raise ValueError(f"{self.name}: ema_momentum must be from 0 to 1, got {ema_momentum}")
+        steps = gradient_accumulation_steps
+        if steps is not None and (not isinstance(steps, int) or steps < 2):
+            raise ValueError(
+                f"{self.name}: gradient_accumulation_steps must be an integer from 2, got {steps}"
+            )
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
@@ -108,91 +126,109 @@ class Optimizer:
         self.use_ema = use_ema
         self.ema_momentum = ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
-        self.iterations = 0
-        self._schedule: Any = None
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = steps
         self.learning_rate = learning_rate
-        self.slots: dict[str, Array] = {}
-        self._ema: Array | None = None
-        self._averaged = False
-        self._buffer: ParameterBuffer | None = None
-        self._clips = bool(clipnorm or clipvalue or global_clipnorm)
+        self._exempt: set[int] = set()
+        self._exempt_names: re.Pattern[str] | None = None
+        self._decayed: list[slice] | None = None
 
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate of the next step."""
-        if self._schedule is not None:
-            return float(self._schedule(self.iterations))
-        return self._learning_rate
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Any] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Leave weights out of the weight decay; call it before the model is compiled.
 
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        if callable(value):
-            self._schedule = value
-            return
-        rate = float(value)
-        if not (rate >= 0 and math.isfinite(rate)):
-            raise ValueError(
-                f"{self.name}: learning_rate must be a finite number from 0, got {value}"
-            )
-        self._schedule = None
-        self._learning_rate = rate
+        Parameters
+        ----------
+        var_list : iterable of Variable, optional
+        var_names : iterable of str, optional
+            Regular expressions: weights whose name contains one (``"bias"``) are left out.
 
-    @property
-    def lr(self) -> float:
-        """Keras 2's name of `learning_rate`."""
-        return self.learning_rate
-
-    @lr.setter
-    def lr(self, value: Any) -> None:
-        self.learning_rate = value
-
-    @property
-    def built(self) -> bool:
-        """Whether the slots exist."""
-        return self._buffer is not None
-
-    def build(self, buffer: ParameterBuffer) -> None:
-        """Make the slots for a model's parameters.
-
-        Parameters that had slots before keep them, also where the buffer is laid out anew.
+        Raises
+        ------
+        ValueError
+            If the slots exist.
         """
-        if buffer is self._buffer:
-            return
-        old, self._buffer = self._buffer, buffer
-        names = (*self.slot_names, "ema") if self.use_ema else self.slot_names
-        fresh = {name: np.zeros_like(buffer.weights) for name in names}
-        if self.use_ema:
-            fresh["ema"][...] = buffer.weights
-        if old is not None:
-            before = dict(old.spans)
-            kept = self.slots if self._ema is None else {**self.slots, "ema": self._ema}
-            for identity, span in buffer.spans:
-                if identity in before:
-                    for name in fresh:
-                        fresh[name][span] = kept[name][before[identity]]
-        self._ema = fresh.pop("ema", None)
-        self.slots = fresh
+        if self.built:
+            raise ValueError(f"{self.name}: exclude weights before the optimizer is built")
+        self._exempt = set(map(id, var_list or ()))
+        self._exempt_names = re.compile("|".join(var_names)) if var_names else None
+
+    # Steps -----------------------------------------------------------------------------
+
+    def build(self, variables: FlatParameters | Sequence[Any]) -> None:
+        super().build(variables)
+        buffer = self._buffer
+        if buffer is not None and (self._exempt or self._exempt_names):
+            pairs = zip(buffer.variables, buffer.spans, strict=True)
+            self._decayed = [span for weight, (_, span) in pairs if self._decays(weight)]
+
+    def _decays(self, weight: Any) -> bool:
+        pattern = self._exempt_names
+        return id(weight) not in self._exempt and not (pattern and pattern.search(weight.name))
 
     def step(self) -> None:
         """Update all parameters once from the gradients in the buffer."""
         buffer = self._buffer
         if buffer is None:
             raise ValueError(f"{self.name}: build the optimizer with a model's parameters first")
-        weights, grads = buffer.weights, buffer.grads
-        rate = self._learning_rate if self._schedule is None else self.learning_rate
-        if self._clips:
-            self._clip(buffer)
         buffer.touch()
-        if self.weight_decay:
-            weights *= 1 - rate * self.weight_decay
-        self.update(weights, grads, rate, self.iterations + 1)
-        self.iterations += 1
-        if self._ema is not None:
-            self._average(weights, self._ema)
+        every = self.gradient_accumulation_steps
+        if every is None:
+            self._update(buffer, 1.0)
+        else:
+            sums = self.slots["gradient_accumulator"]
+            sums += buffer.grads
+            if (self._iterations + 1) % every == 0:
+                buffer.grads[...] = sums
+                sums[...] = 0
+                self._update(buffer, 1 / every)
+        if self.use_ema:
+            self._average(buffer.weights)
+        self._iterations += 1
         if buffer.constrained:
             buffer.constrain()
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> None:
+    def update(self, weights: Array, grads: Array, learning_rate: float, step: int) -> None:
+        """Change `weights` in place; `step` counts from 1."""
+        raise TypeError(f"{type(self).__name__} must define update()")
+
+    def _update(self, buffer: FlatParameters, scale: float) -> None:
+        """Clip and shrink, and run the rule on gradients times `scale`."""
+        weights, grads = buffer.weights, buffer.grads
+        rate = self._learning_rate if self._schedule is None else self.learning_rate
+        if self.global_clipnorm:
+            scale *= _shrinkage(ops.norm(grads) * scale, self.global_clipnorm)
+        elif self.clipnorm:
+            for _, span in buffer.spans:
+                grads[span] *= _shrinkage(ops.norm(grads[span]) * scale, self.clipnorm)
+        keep = 1 - rate * (self.weight_decay or 0.0)
+        if self._decayed is not None:
+            for span in self._decayed:
+                weights[span] *= keep
+            keep = 1.0
+        limit = self.clipvalue or math.inf
+        step = self.iterations + 1
+        if self.fused:
+            before: dict[str, Any] = {"scale": scale, "limit": limit, "keep": keep}
+            self.update(weights, grads, rate, step, **before)
+            return
+        if scale != 1:
+            grads *= scale
+        if limit < math.inf:
+            np.clip(grads, -limit, limit, out=grads)
+        if keep != 1:
+            weights *= keep
+        self.update(weights, grads, rate, step)
+
+    def _average(self, weights: Array) -> None:
+        average, first = self.slots["average"], self.iterations == 0
+        ops.average_update(average, weights, momentum=0.0 if first else self.ema_momentum)
+        every = self.ema_overwrite_frequency
+        if every and (self.iterations + 1) % every == 0:
+            weights[...] = average
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> int:
         """Update variables once, in a training loop of one's own.
 
         Parameters
@@ -200,37 +236,38 @@ class Optimizer:
         grads_and_vars : iterable of (gradient, Variable)
             The same variables each time. Those whose gradient is None stay as they are.
 
+        Returns
+        -------
+        int
+            Number of steps so far.
+
         Raises
         ------
         ValueError
             If the optimizer was built for others, or a gradient has another shape.
         """
-        pairs = [(gradient, variable) for gradient, variable in grads_and_vars]
-        for gradient, variable in pairs:
-            if gradient is not None and np.shape(gradient) != variable.shape:
+        pairs = [(grad, variable) for grad, variable in grads_and_vars if grad is not None]
+        for grad, variable in pairs:
+            if np.shape(grad) != variable.shape:
                 raise ValueError(
                     f"{self.name}: the gradient of {variable.name} must be of shape "
-                    f"{variable.shape}, got {np.shape(gradient)}"
+                    f"{variable.shape}, got {np.shape(grad)}"
                 )
-        variables = [variable for gradient, variable in pairs if gradient is not None]
+        variables = [variable for _, variable in pairs]
         buffer = self._buffer
-        if buffer is None or not buffer.holds(variables):
-            if buffer is not None and {key for key, _ in buffer.spans} != set(map(id, variables)):
+        if buffer is not None:
+            if set(map(id, variables)) != set(map(id, buffer.variables)):
                 raise ValueError(
                     f"{self.name}: was built for other variables; use an optimizer for each group "
                     "of variables that is updated together"
                 )
-            buffer = Gathered(variables)
-            self.build(buffer)
-        gradients = {id(variable): gradient for gradient, variable in pairs}
-        for identity, span in buffer.spans:
-            buffer.grads[span] = np.ravel(gradients[identity])
-        if not isinstance(buffer, Gathered):
-            self.step()
-            return
-        buffer.gather()
+            variables = list(buffer.variables)
+        if buffer is None or not buffer.holds(variables):
+            self.build(variables)
+        for grad, variable in pairs:
+            np.divide(grad, self.loss_scale_factor or 1.0, out=variable.grad, casting="same_kind")
         self.step()
-        buffer.scatter()
+        return self._iterations
 
     def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Any] | None = None) -> None:
         """`apply_gradients` of two lists; the variables are those of before if not given."""
@@ -240,92 +277,14 @@ class Optimizer:
             trainable_variables = self._buffer.variables
         self.apply_gradients(zip(grads, trainable_variables, strict=True))
 
-    def update(self, weights: Array, grads: Array, learning_rate: float, step: int) -> None:
-        """Change `weights` in place; `step` counts from 1."""
-        raise TypeError(f"{type(self).__name__} must define update()")
-
-    def finalize(self) -> None:
-        """Replace the weights by their moving average, if one is kept."""
-        if self._ema is not None and self._buffer is not None:
-            self.use_average(False)
-            self._buffer.touch()
-            self._buffer.weights[...] = self._ema
-
-    def use_average(self, use: bool) -> None:
-        """Have the moving average take the weights' place, or give it back."""
-        if self._ema is not None and self._buffer is not None and use != self._averaged:
-            self._averaged = use
-            self._buffer.touch()
-            weights = self._buffer.weights.copy()
-            self._buffer.weights[...] = self._ema
-            self._ema[...] = weights
-
-    def get_state(self) -> dict[str, Any]:
-        """What `set_state` needs to go on from here."""
-        return {
-            "iterations": self.iterations,
-            "learning_rate": None if self._schedule is not None else self._learning_rate,
-            "slots": self.slots,
-            "ema": self._ema,
-            "averaged": self._averaged,
-        }
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` returned, once the slots exist.
-
-        Raises
-        ------
-        ValueError
-            If the slots are others; nothing is changed then.
-        """
-        pairs = [(slot, state["slots"].get(name)) for name, slot in self.slots.items()]
-        if self._ema is not None:
-            pairs.append((self._ema, state["ema"]))
-        if any(np.shape(value) != slot.shape for slot, value in pairs):
-            raise ValueError(f"{self.name}: the state is that of another optimizer or model")
-        for slot, value in pairs:
-            slot[...] = value
-        self.iterations = state["iterations"]
-        self._averaged = state["averaged"]
-        if self._schedule is None and state["learning_rate"] is not None:
-            self._learning_rate = state["learning_rate"]
-
-    def _clip(self, buffer: ParameterBuffer) -> None:
-        grads = buffer.grads
-        if self.clipvalue:
-            np.clip(grads, -self.clipvalue, self.clipvalue, out=grads)
-        elif self.global_clipnorm:
-            _limit_norm(grads, self.global_clipnorm)
-        elif self.clipnorm:
-            for _, span in buffer.spans:
-                _limit_norm(grads[span], self.clipnorm)
-
-    def _average(self, weights: Array, average: Array) -> None:
-        average *= self.ema_momentum
-        average += (1 - self.ema_momentum) * weights
-        every = self.ema_overwrite_frequency
-        if every and self.iterations % every == 0:
-            weights[...] = average
-
-    def variables(self) -> list[Array]:
-        """Slots of each parameter in the order in which Keras saves them.
-
-        Returns
-        -------
-        list of ndarray
-            For each parameter in model order, its part of every slot: flat views.
-        """
-        if self._buffer is None:
-            return []
-        return [
-            self.slots[name][span] for _, span in self._buffer.spans for name in self.slot_names
-        ]
+    # Description -----------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that make the same optimizer again."""
-        return {
+        schedule = self._schedule
+        config = {
             "name": self.name,
-            "learning_rate": self.learning_rate if self._schedule is None else self._schedule,
+            "learning_rate": self._learning_rate if schedule is None else description(schedule),
             "weight_decay": self.weight_decay,
             "clipnorm": self.clipnorm,
             "global_clipnorm": self.global_clipnorm,
@@ -333,7 +292,10 @@ class Optimizer:
             "use_ema": self.use_ema,
             "ema_momentum": self.ema_momentum,
             "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
         }
+        return config | {name: getattr(self, name) for name in self.arguments}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Optimizer:
@@ -341,7 +303,6 @@ class Optimizer:
         return cls(**config)
 
 
-def _limit_norm(grads: Array, limit: float) -> None:
-    norm = math.sqrt(float(np.dot(grads, grads)))
-    if norm > limit:
-        grads *= limit / norm
+def _shrinkage(norm: float, limit: float) -> float:
+    """What makes gradients of a norm keep to the limit; no number, where the norm is none."""
+    return 1.0 if norm <= limit else limit / norm + (norm - norm)

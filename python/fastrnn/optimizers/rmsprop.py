@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastrnn import ops
-from fastrnn.optimizers.optimizer import Array, Optimizer
+from fastrnn.optimizers.optimizer import Optimizer
+from fastrnn.optimizers.state import Array
 
 
 class RMSprop(Optimizer):
@@ -13,7 +14,7 @@ class RMSprop(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or callable(step) -> float
+    learning_rate : float or LearningRateSchedule
     rho : float
     momentum : float
     epsilon : float
@@ -29,6 +30,9 @@ class RMSprop(Optimizer):
     0.9
     """
 
+    arguments = ("rho", "momentum", "epsilon", "centered")
+    fused = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -36,27 +40,23 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
+        *args: Any,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, **kwargs
-        )
+        super().__init__(learning_rate, *args, **kwargs)
         self.rho = rho
         self.momentum = momentum
         self.epsilon = epsilon
         self.centered = centered
-        # Keras' order in files: velocities, then momenta, then mean gradients.
         self.slot_names = ("velocity",)
         if momentum > 0:
             self.slot_names += ("momentum",)
         if centered:
             self.slot_names += ("average_gradient",)
 
-    def update(self, weights: Array, grads: Array, learning_rate: float, step: int) -> None:
+    def update(
+        self, weights: Array, grads: Array, learning_rate: float, step: int, **before: Any
+    ) -> None:
         slots = self.slots
         ops.rmsprop_update(
             weights,
@@ -68,12 +68,5 @@ class RMSprop(Optimizer):
             rho=self.rho,
             momentum=self.momentum,
             epsilon=self.epsilon,
+            **before,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "rho": self.rho,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "centered": self.centered,
-        }

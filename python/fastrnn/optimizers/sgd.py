@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastrnn import ops
-from fastrnn.optimizers.optimizer import Array, Optimizer
+from fastrnn.optimizers.optimizer import Optimizer
+from fastrnn.optimizers.state import Array
 
 
 class SGD(Optimizer):
@@ -13,7 +14,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or callable(step) -> float
+    learning_rate : float or LearningRateSchedule
     momentum : float
         From 0 to 1.
     nesterov : bool
@@ -28,27 +29,27 @@ class SGD(Optimizer):
     0.1
     """
 
+    arguments = ("momentum", "nesterov")
+    fused = True
+
     def __init__(
         self,
         learning_rate: Any = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
+        *args: Any,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, **kwargs
-        )
+        super().__init__(learning_rate, *args, **kwargs)
         if not 0 <= momentum <= 1:
             raise ValueError(f"{self.name}: momentum must be from 0 to 1, got {momentum}")
         self.momentum = momentum
         self.nesterov = nesterov
         self.slot_names = ("momentum",) if momentum else ()
 
-    def update(self, weights: Array, grads: Array, learning_rate: float, step: int) -> None:
+    def update(
+        self, weights: Array, grads: Array, learning_rate: float, step: int, **before: Any
+    ) -> None:
         ops.sgd_update(
             weights,
             grads,
@@ -56,7 +57,5 @@ class SGD(Optimizer):
             lr=learning_rate,
             momentum=self.momentum,
             nesterov=self.nesterov,
+            **before,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"momentum": self.momentum, "nesterov": self.nesterov}

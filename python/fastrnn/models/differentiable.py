@@ -57,7 +57,7 @@ class Differentiable(Training):
         >>> optimizer = optimizers.SGD(0.1)
         >>> x, y = np.ones((4, 3)), np.zeros((4, 2))
         >>> before, grads, _ = model.gradients(x, y, loss="mse")
-        >>> optimizer.apply_gradients(zip(grads, model.trainable_weights))
+        >>> steps = optimizer.apply_gradients(zip(grads, model.trainable_weights))
         >>> after, _, dx = model.gradients(x, y, loss="mse", need_dx=True)
         >>> after < before, dx.shape
         (True, (4, 3))

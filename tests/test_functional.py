@@ -340,6 +340,25 @@ def test_subclasses_of_model_and_layer(tmp_path: Any) -> None:
     graph.train_on_batch(x[0], x[1])
 
 
+def test_a_subclass_may_be_a_graph() -> None:
+    class Encoder(Model):
+        def __init__(self, units: int) -> None:
+            x = Input((4,))
+            self.units = units
+            super().__init__(inputs=x, outputs=layers.Dense(units)(x), name="encoder")
+
+        def describe(self) -> str:
+            return f"{self.name} of {self.units}"
+
+    model = Encoder(3)
+    model.compile("sgd", "mse")
+    model.train_on_batch(np.ones((2, 4)), np.ones((2, 3)))
+    assert isinstance(model, Encoder)
+    assert isinstance(model, fastrnn.models.Functional)
+    assert model.describe() == "encoder of 3"
+    assert model(Input((4,))).shape == (None, 3)
+
+
 def test_masks_go_along() -> None:
     x = Input((4, 2))
     masked = layers.Masking()(x)
@@ -393,6 +412,8 @@ def test_errors_say_what_to_change() -> None:
         model.predict({"x": np.ones((1, 3))})
     with pytest.raises(ValueError, match=r"other: inputs must be of shape \(N, 3\), got \(1, 4\)"):
         model.predict([np.ones((1, 3)), np.ones((1, 4))])
+    with pytest.raises(ValueError, match=r"m.predict: the inputs x, other have \[1, 2\] samples"):
+        model.predict([np.ones((1, 3)), np.ones((2, 3))])
     with pytest.raises(ValueError, match=r"m: takes 2 inputs, got 3"):
         model([x, other, x])
     with pytest.raises(ValueError, match=r"m: other must be of shape \(None, 3\), got \(None, 4\)"):

@@ -102,3 +102,44 @@ def outputs_of(model: Any, x: Any) -> Array:
     outputs = model(x, training=False)
     listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     return np.hstack([np.ravel(y) for y in listed])
+
+
+MERGES: dict[str, tuple[Any, ...]] = {
+    "dot_vectors": (lambda k: k.Dot(1), (3, 4), (3, 4)),
+    "dot_cosine": (lambda k: k.Dot((1, 2), normalize=True), (3, 4, 5), (3, 6, 4)),
+    "dot_images": (lambda k: k.Dot((3, 1)), (3, 2, 6, 4), (3, 4, 5, 7)),
+    "dot_matrix_vector": (lambda k: k.Dot((2, 1)), (3, 6, 4), (3, 4)),
+    "add_stretched": (lambda k: k.Add(), (3, 4, 5), (3, 5), (3, 1, 5)),
+    "maximum_stretched": (lambda k: k.Maximum(), (3, 4, 5), (3, 5)),
+    "average_one": (lambda k: k.Average(), (3, 4)),
+    "concatenate": (lambda k: k.Concatenate(1), (3, 4, 5), (3, 2, 5)),
+    "attention_concat": (
+        lambda k: k.Attention(score_mode="concat"),
+        (3, 4, 5),
+        (3, 6, 7),
+        (3, 6, 5),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(MERGES))
+def test_merging_as_keras(name: str) -> None:
+    rng = np.random.default_rng(13)
+    make, *shapes = MERGES[name]
+    x = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+    mine, other = (make(k)(x) for k in (fastrnn.layers, keras.layers))
+    assert mine.shape == other.shape
+    np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_masked_attention_as_keras(causal: bool) -> None:
+    rng = np.random.default_rng(14)
+    x = [rng.normal(size=(3, steps, 5)).astype(np.float32) for steps in (4, 6)]
+    masks = [rng.random((3, steps)) < 0.7 for steps in (4, 6)]
+    masks[1][:, 0] = True
+    options = {"mask": masks, "use_causal_mask": causal, "return_attention_scores": True}
+    for mine, other in zip(
+        *(k.Attention()(x, **options) for k in (fastrnn.layers, keras.layers)), strict=True
+    ):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from fastrnn.models.model import Model
+from fastrnn.models.trainable import Trainable
 
 
 class Composite(Model):
@@ -42,6 +43,7 @@ class Composite(Model):
 
     def arrange_backward(self, need_dx: bool, trained: Collection[int] | None = None) -> None:
         self._needs_dx = need_dx
+        Trainable._in_force = 0
 
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         y, out_mask = self.propagate(x, training, mask)

@@ -58,6 +58,17 @@ class Model(Differentiable):
             cls = Functional
         return super().__new__(cls)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not args and "inputs" not in kwargs:
+            super().__init__(**kwargs)
+            return
+        # A subclass whose layers are a graph: it is a Functional model, too.
+        from fastrnn.models.functional import Functional
+
+        cls = type(self)
+        self.__class__ = type(cls.__name__, (cls, Functional), {"__module__": cls.__module__})
+        Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
+
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of a shape, or list of shapes, by a pass of zeros."""
         several = isinstance(input_shape[0], (list, tuple))

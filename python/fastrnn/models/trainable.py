@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,14 @@ from fastrnn.models.joint_objective import JointObjective, for_each
 from fastrnn.models.objective import Objective
 from fastrnn.optimizers.parameters import FlatParameters
 
+_settlements = count(1)
+
 
 class Trainable(Layer):
     """A layer made of layers that can be compiled for a loss and an optimizer."""
+
+    # What layers' backward passes are arranged for: a model's `_settled`, or something else.
+    _in_force = 0
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
@@ -28,6 +34,7 @@ class Trainable(Layer):
         self.stop_training = False
         self._parameters: FlatParameters | None = None
         self._trained: list[Variable] | None = None
+        self._settled = 0
         self._regularized: list[Variable] = []
         self._counts_activity = False
         self._compile_arguments: dict[str, Any] = {}
@@ -165,7 +172,9 @@ class Trainable(Layer):
         if self._parameters is None or not self._parameters.holds(self._trained):
             self._parameters = FlatParameters(self._trained)
         self.optimizer.build(self._parameters)
-        self.arrange_backward(False)
+        if Trainable._in_force != self._settled:
+            self.arrange_backward(False)
+            Trainable._in_force = self._settled
 
     def _trained_ids(self) -> set[int]:
         """Identities of the weights that are trained."""
@@ -175,6 +184,7 @@ class Trainable(Layer):
         """Settle which weights are trained, and what adds penalties to the loss."""
         if self._trained is None:
             self._trained = self.trainable_weights
+            self._settled = next(_settlements)
             self._regularized = [w for w in self._trained if w.regularizer is not None]
             self._counts_activity = self.regularizes_activity
 
@@ -241,10 +251,14 @@ class Trainable(Layer):
         names = self.input_names
         if len(names) > 1:
             checked = zip(names, self._by_input(owner, x), self.input_shape, strict=True)
-            return tuple(
+            inputs = tuple(
                 _checked_input(numeric_array(owner, f"x[{name!r}]", part), shape, name)
                 for name, part, shape in checked
             )
+            rows = [len(array) for array in inputs]
+            if len(set(rows)) > 1:
+                raise ValueError(f"{owner}: the inputs {', '.join(names)} have {rows} samples")
+            return inputs
         if names:
             x = _sole(x)
         array = numeric_array(owner, "x", x)

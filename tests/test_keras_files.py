@@ -30,8 +30,20 @@ RECURRENT = {
         k.Bidirectional(k.GRU(3), backward_layer=k.LSTM(3, go_backwards=True)),
     ],
     "distributed": lambda k: [k.TimeDistributed(k.Dense(3, activation="gelu")), k.Flatten()],
+    "cells": lambda k: [
+        k.RNN([k.LSTMCell(5), k.GRUCell(3)], return_sequences=True),
+        k.Bidirectional(k.RNN(k.SimpleRNNCell(2))),
+    ],
+    "regularized": lambda k: [
+        k.GRU(3, recurrent_regularizer="l1"),
+        k.Dense(3, kernel_regularizer="l2", kernel_constraint="max_norm"),
+    ],
     "nested": lambda k: [k.LSTM(4, trainable=False), _nested(k)],
 }
+
+
+PICTURES = {"conv_lstm": lambda k: [k.ConvLSTM2D(3, 2, padding="same", go_backwards=True)]}
+INTEGERS = {"embedding": lambda k: [k.Embedding(9, 3, mask_zero=True), k.LSTM(4)]}
 
 
 def _nested(k: Any) -> Any:
@@ -57,10 +69,15 @@ def assert_same(ours: Any, theirs: Any, x: Any) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("case", [*CASES, *RECURRENT])
+@pytest.mark.parametrize("case", [*CASES, *RECURRENT, *PICTURES, *INTEGERS])
 def test_layers_go_both_ways(case: str, form: str, tmp_path: Path) -> None:
     if case in CASES:
         ours, theirs, x = pair(lambda k: [CASES[case].make(k)], CASES[case].shape)
+    elif case in PICTURES:
+        ours, theirs, x = pair(PICTURES[case], (3, 6, 5, 2))
+    elif case in INTEGERS:
+        ours, theirs, x = pair(INTEGERS[case], (6,))
+        x = np.abs(x * 4).astype(np.int64) % 9
     else:
         ours, theirs, x = pair(RECURRENT[case], (6, 4))
     path = tmp_path / f"model.{form}"
@@ -92,6 +109,34 @@ def test_layers_over_frames_go_to_keras(form: str, tmp_path: Path) -> None:
         assert_same(ours, theirs, x)
         theirs.save(path)
         assert_same(models.load_model(path), theirs, x)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_graphs_go_both_ways(form: str, tmp_path: Path) -> None:
+    def make(library: Any) -> Any:
+        k = library.layers
+        steps, vector = k.Input((6, 4), name="steps"), k.Input((3,), name="vector")
+        shared = k.Dense(5, activation="relu")
+        hidden = k.GRU(5)(shared(k.LSTM(5, return_sequences=True)(steps)))
+        joined = k.Concatenate()([k.Add()([hidden, shared(k.Dense(5)(vector))]), hidden])
+        outputs = [k.Dense(2, name="one")(joined), k.Dense(3, name="two")(joined)]
+        model = library.Model(inputs=[steps, vector], outputs=outputs)
+        random_weights(model)
+        losses = {"one": "mean_squared_error", "two": "categorical_crossentropy"}
+        model.compile("adam", losses, loss_weights={"one": 0.5, "two": 1.0})
+        return model
+
+    rng = np.random.default_rng(9)
+    x = [rng.normal(size=(3, *shape)).astype(np.float32) for shape in ((6, 4), (3,))]
+    ours, theirs = make(fastrnn), make(keras)
+    path = tmp_path / f"model.{form}"
+    ours.save(path)
+    pairs = [(ours, keras.models.load_model(path))]
+    theirs.save(path)
+    pairs.append((models.load_model(path), theirs))
+    for one, other in pairs:
+        for mine, expected in zip(one.predict_on_batch(x), other.predict_on_batch(x), strict=True):
+            np.testing.assert_allclose(mine, expected, rtol=2e-4, atol=2e-5)
 
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {

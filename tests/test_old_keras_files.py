@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +250,61 @@ def test_names_that_fill_more_than_one_attribute(tmp_path: Path) -> None:
     model.set_weights([w * 0 for w in before])
     model.load_weights(tmp_path / "weights.h5")
     np.testing.assert_equal(model.get_weights(), before)
+
+
+def test_graphs_as_keras_2_describes_them(tmp_path: Path) -> None:
+    def node(name: str, class_name: str, *inputs: str, **config: Any) -> dict[str, Any]:
+        calls = [[[other, 0, 0, {}] for other in inputs]] if inputs else []
+        return entry(class_name, name=name, **config) | {"name": name, "inbound_nodes": calls}
+
+    stack = [
+        node("a", "InputLayer", batch_input_shape=[None, 5, 2], dtype="float32", sparse=False),
+        node("b", "InputLayer", batch_input_shape=[None, 3], dtype="float32", sparse=False),
+        node("rnn", "SimpleRNN", "a", units=3),
+        node("sum", "Add", "rnn", "b"),
+        node("joined", "Concatenate", "sum", "b", axis=-1),
+        node("dense", "Dense", "joined", units=2, use_bias=False),
+    ]
+    config = {
+        "name": "model_1",
+        "layers": stack,
+        "input_layers": [["a", 0, 0], ["b", 0, 0]],
+        "output_layers": [["dense", 0, 0]],
+    }
+    rnn = {"kernel": random(2, 3), "recurrent_kernel": random(3, 3), "bias": random(3)}
+    dense = {"kernel": random(6, 2)}
+    weights: Weights = {"a": {}, "b": {}, "rnn": rnn, "sum": {}, "joined": {}, "dense": dense}
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        file.attrs["model_config"] = np.bytes_(
+            json.dumps({"class_name": "Model", "config": config})
+        )
+        file.attrs["keras_version"] = np.bytes_("2.2.4")
+        write_weights(file.create_group("model_weights"), weights)
+    model = models.load_model(tmp_path / "model.h5")
+    a, b = random(4, 5, 2), random(4, 3)
+    state = np.zeros((4, 3))
+    for step in range(5):
+        state = np.tanh(a[:, step] @ rnn["kernel"] + state @ rnn["recurrent_kernel"] + rnn["bias"])
+    expected = np.concatenate([state + b, b], axis=1) @ dense["kernel"]
+    np.testing.assert_allclose(model.predict_on_batch([a, b]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_first_keras_files_with_weights_under_another_name(tmp_path: Path) -> None:
+    """Keras 2.13 wrote .keras files with its own names of the layers' groups."""
+    model = Sequential([Input((5, 2)), GRU(3), Dense(2, activation="hard_sigmoid")])
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    content = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(content, "r+") as file:
+        file.move("layers", "_layer_checkpoint_dependencies")
+    members["model.weights.h5"] = content.getvalue()
+    members["metadata.json"] = b'{"keras_version": "2.13.1", "date_saved": "2023-07-01@12:00:00"}'
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    x = random(4, 5, 2)
+    state = model.layers[0](x)
+    kernel, bias = model.layers[1].get_weights()
+    expected = np.clip(0.2 * (state @ kernel + bias) + 0.5, 0, 1)
+    np.testing.assert_allclose(models.load_model(tmp_path / "model.keras")(x), expected, rtol=1e-5)

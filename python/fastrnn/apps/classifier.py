@@ -191,15 +191,13 @@ class VideoClassifier:
     @staticmethod
     def is_file(path: str | os.PathLike[str]) -> bool:
         """Whether a file is a classifier's, as far as can be seen without reading it all."""
-        import h5py
-
         from fastrnn.formats import hdf5, keras_zip
 
         if not Path(path).is_file():
             return False
         if hdf5.is_hdf5(Path(path)):
-            with h5py.File(path, "r") as file:
-                return bool(file.attrs.get("format") == FORMAT)
+            with hdf5.open_file(Path(path), str(path)) as file:
+                return hdf5.read_text(file, "format") == FORMAT
         if Path(path).suffix != ".keras":
             return False
         with keras_zip.open_file(path) as archive:

@@ -117,6 +117,24 @@ def test_parameters_and_model_are_set(data: tuple[Array, Array]) -> None:
         model.fit(*data, callbacks=["EarlyStopping"], verbose=0)
 
 
+def test_lists_of_callbacks_serve_loops_of_ones_own(data: tuple[Array, Array]) -> None:
+    seen: list[Any] = []
+    each = callbacks.LambdaCallback(on_batch_end=lambda *args: seen.append(args))
+    listed = callbacks.CallbackList(each, add_history=True, model=None)
+    listed.on_train_begin()
+    listed.on_train_batch_end(3, {"loss": 1.0})
+    listed.on_train_batch_end(4)
+    listed.on_epoch_end(0, {"loss": 2.0})
+    assert seen == [(3, {"loss": 1.0}), (4, {})]
+    assert listed.history is not None
+    assert listed.history.history == {"loss": [2.0]}
+    seen.clear()
+    model = model_of()
+    model.fit(*data, callbacks=callbacks.CallbackList([each]), verbose=0)
+    assert len(seen) == 2
+    assert each.model is model
+
+
 # Watching a quantity -------------------------------------------------------------------
 
 

@@ -297,6 +297,49 @@ def test_a_model_is_built_by_its_first_batch(data: tuple[Array, Array]) -> None:
     assert model.output_shape == (None, C)
 
 
+def test_data_sets_without_end(data: tuple[Array, Array]) -> None:
+    class Endless(fastrnn.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index: int) -> tuple[Array, Array]:
+            return data[0][index : index + 4], data[1][index : index + 4]
+
+    model = model_of()
+    assert len(model.fit(Endless(), steps_per_epoch=3, epochs=2, verbose=0).epoch) == 2
+    assert len(model.predict(Endless(), steps=3, verbose=0)) == 12
+    with pytest.raises(ValueError, match="the batches never end: say how many"):
+        model.fit(Endless(), verbose=0)
+    assert_no_threads()
+
+
+def test_keras_2_sets_the_threads_of_a_data_set(data: tuple[Array, Array]) -> None:
+    pieces, model = Pieces(*data), model_of()
+    model.fit(pieces, workers=0, max_queue_size=3, verbose=0)
+    assert pieces.threads == {"MainThread"}
+    model.evaluate(pieces, workers=2, use_multiprocessing=True, verbose=0)
+    model.predict(pieces, workers=2, verbose=0)
+    assert (pieces.workers, pieces.max_queue_size) == (2, 3)
+    with pytest.raises(TypeError, match="have no argument 'worker'"):
+        model.evaluate(*data, worker=2)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("package", ["tensorflow", "torch"])
+def test_data_sets_of_other_packages(package: str, data: tuple[Array, Array]) -> None:
+    module = pytest.importorskip(package)
+    x, y = data
+    if package == "tensorflow":
+        given = module.data.Dataset.from_tensor_slices((x, y)).batch(SIZE)
+    else:
+        tensors = [module.from_numpy(array) for array in data]
+        given = module.utils.data.DataLoader(module.utils.data.TensorDataset(*tensors), SIZE)
+    assert_same(trained(given), trained(x, y, batch_size=SIZE))
+    model = model_of()
+    np.testing.assert_array_equal(
+        model.predict(given, verbose=0), model.predict(x, batch_size=SIZE, verbose=0)
+    )
+
+
 def test_wrong_batches_are_named(data: tuple[Array, Array]) -> None:
     model = model_of()
     x, y = data

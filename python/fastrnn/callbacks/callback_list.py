@@ -109,34 +109,25 @@ class CallbackList(Callback):
                 computed = logs()
             getattr(callback, f"on_{kind}_batch_end")(batch, computed)
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        for callback in self.callbacks:
-            callback.on_epoch_begin(epoch, logs or {})
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+def _indexed(name: str) -> Callable[..., None]:
+    def hook(self: CallbackList, index: int, logs: Logs | None = None) -> None:
         for callback in self.callbacks:
-            callback.on_epoch_end(epoch, logs if logs is not None else {})
+            getattr(callback, name)(index, {} if logs is None else logs)
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        for callback in self.callbacks:
-            callback.on_train_begin(logs or {})
+    return hook
 
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        for callback in self.callbacks:
-            callback.on_train_end(logs or {})
 
-    def on_test_begin(self, logs: Logs | None = None) -> None:
+def _plain(name: str) -> Callable[..., None]:
+    def hook(self: CallbackList, logs: Logs | None = None) -> None:
         for callback in self.callbacks:
-            callback.on_test_begin(logs or {})
+            getattr(callback, name)({} if logs is None else logs)
 
-    def on_test_end(self, logs: Logs | None = None) -> None:
-        for callback in self.callbacks:
-            callback.on_test_end(logs or {})
+    return hook
 
-    def on_predict_begin(self, logs: Logs | None = None) -> None:
-        for callback in self.callbacks:
-            callback.on_predict_begin(logs or {})
 
-    def on_predict_end(self, logs: Logs | None = None) -> None:
-        for callback in self.callbacks:
-            callback.on_predict_end(logs or {})
+# Every hook of the list calls that of all callbacks, in training loops of one's own, too.
+for _name in vars(Callback):
+    if _name.startswith("on_"):
+        _numbered = "_epoch_" in _name or "_batch_" in _name
+        setattr(CallbackList, _name, (_indexed if _numbered else _plain)(_name))

@@ -53,6 +53,10 @@ class Batches:
 
     def epoch(self, steps: int | None = None) -> Generator[list[Any], None, None]:
         """So many batches on from the last one; without a number, the rest of the pass."""
+        if self.steps is None and steps is None:
+            raise ValueError(
+                "the batches never end: say how many by steps_per_epoch, validation_steps or steps"
+            )
         length = sys.maxsize if self.steps is None else self.steps
         left = length - self.position if steps is None else steps
         while left > 0 and length:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,7 +88,7 @@ def load(model: Any, path: str | os.PathLike[str]) -> None:
     if not model.built:
         raise ValueError(f"{model.name}: has no weights to load into; build() it first")
     state = read_state(path)
-    layers = list(_layers(model))
+    layers = _layers(model)
     if state.get("format") != _FORMAT:
         raise ValueError(f"{os.fspath(path)} is no checkpoint of a training")
     if len(state["layers"]) != len(layers):
@@ -113,16 +113,21 @@ def load(model: Any, path: str | os.PathLike[str]) -> None:
     model._resumes_from = state["training"]
 
 
-def _layers(model: Layer) -> Iterator[Layer]:
-    """A model and all layers in it, each once."""
-    seen: set[int] = set()
-    pending = [model]
-    while pending:
-        layer = pending.pop()
-        if id(layer) not in seen:
-            seen.add(id(layer))
-            yield layer
-            pending.extend(inner for _, inner in layer.sublayers())
+def _layers(model: Layer) -> list[Layer]:
+    """A model and all layers in it, each once; a cell's fused layer is an attribute alone."""
+    found = [model]
+    for inner in (_sublayers, _attributes):
+        for layer in found:  # which grows meanwhile
+            found += [one for one in inner(layer) if all(one is not other for other in found)]
+    return found
+
+
+def _sublayers(layer: Layer) -> list[Layer]:
+    return [inner for _, inner in layer.sublayers()]
+
+
+def _attributes(layer: Layer) -> list[Layer]:
+    return [value for value in vars(layer).values() if isinstance(value, Layer)]
 
 
 def _layer_state(layer: Layer) -> dict[str, Any]:

@@ -35,6 +35,15 @@ def batches_of(x: Any, prepare: Prepare, shuffle: np.random.Generator | None = N
     return IterableBatches(x, prepare)
 
 
+def set_threads(x: Any, options: dict[str, Any]) -> None:
+    """Set the attributes of a `PyDataset` that Keras 2 has as arguments of `fit`."""
+    for name, value in options.items():
+        if name not in ("max_queue_size", "use_multiprocessing", "workers"):
+            raise TypeError(f"fit, evaluate and predict have no argument {name!r}")
+        if isinstance(x, PyDataset):
+            setattr(x, name, value)
+
+
 class DatasetBatches(Batches):
     """Batches of a `PyDataset`, made ahead by its threads."""
 

@@ -13,7 +13,7 @@ from fastrnn.callbacks import Callback, CallbackList, History
 from fastrnn.models.batches import ArrayBatches, Batches, rows_of, split_off_validation
 from fastrnn.models.checkpoint import Progress
 from fastrnn.models.feeding import Feeding
-from fastrnn.models.sources import batches_of, yields_batches
+from fastrnn.models.sources import batches_of, set_threads, yields_batches
 from fastrnn.utils.random import generator
 from fastrnn.utils.structures import joined, leaves, mapped
 
@@ -42,6 +42,7 @@ class Training(Feeding):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
+        **kwargs: Any,
     ) -> History:
         """Train on arrays, or on batches from elsewhere, for a number of epochs.
 
@@ -80,6 +81,8 @@ class Training(Feeding):
         validation_batch_size : int, optional
         validation_freq : int or sequence of int
             Validate every so many epochs, or after these.
+        workers, max_queue_size, use_multiprocessing : optional
+            Keras 2's way to set these attributes of a `Sequence`.
 
         Returns
         -------
@@ -99,6 +102,7 @@ class Training(Feeding):
         ``model.history`` holds the epochs that were completed.
         """
         objective = self._compiled_objective("fit")
+        set_threads(x, kwargs)
         assert self.optimizer is not None
         rng, whole = generator() if shuffle else None, shuffle == "batch"
         size = validation_batch_size or batch_size
@@ -212,7 +216,7 @@ class Training(Feeding):
 
         Parameters
         ----------
-        x, y, batch_size, verbose, sample_weight, callbacks :
+        x, y, batch_size, verbose, sample_weight, callbacks, workers, ... :
             As in `fit`.
         steps : int, optional
             Stop after so many batches.
@@ -224,6 +228,7 @@ class Training(Feeding):
         float, list of float or dict
             The loss; with metrics a list [loss, metric, ...].
         """
+        set_threads(x, kwargs)
         source = self._source("evaluate", (x, y, sample_weight), None, batch_size)
         verbose = 1 if verbose == "auto" else int(verbose)
         total = _least(steps, source.steps)
@@ -249,7 +254,10 @@ class Training(Feeding):
                 hooks.batch_end("test", step, self._sorted_results)
                 step += 1
         if not step:
-            raise ValueError(f"{self.name}.evaluate: there are no batches to evaluate on")
+            raise ValueError(
+                f"{self.name}.evaluate: there are no batches to evaluate on; a generator gives "
+                "each but once: say how many by steps or validation_steps"
+            )
         hooks.on_test_end(self._sorted_results())
         return objective.results()
 
@@ -260,6 +268,7 @@ class Training(Feeding):
         verbose: Any = "auto",
         steps: int | None = None,
         callbacks: Callback | Sequence[Callback] | None = None,
+        **kwargs: Any,
     ) -> Any:
         """Outputs, batch by batch.
 
@@ -267,7 +276,7 @@ class Training(Feeding):
         ----------
         x : array_like, shape (N, ...), or batches
             As in `fit`; targets in the batches are ignored.
-        batch_size, verbose, callbacks :
+        batch_size, verbose, callbacks, workers, ... :
             As in `fit`.
         steps : int, optional
             Stop after so many batches.
@@ -276,6 +285,8 @@ class Training(Feeding):
         -------
         ndarray, shape (N, ...), or list of ndarray where the model has several outputs
         """
+        if kwargs:
+            set_threads(x, kwargs)
         verbose = 1 if verbose == "auto" else int(verbose)
         source: Batches
         if not isinstance(x, list) and yields_batches(x):
@@ -380,11 +391,13 @@ class Training(Feeding):
 
 
 def _hooks(callbacks: Any, model: Any, add_history: bool = False, **params: Any) -> CallbackList:
-    if isinstance(callbacks, CallbackList):
-        return callbacks
-    verbose = params["verbose"]
+    listed = isinstance(callbacks, CallbackList)
     return CallbackList(
-        callbacks, add_history=add_history, add_progbar=verbose != 0, model=model, **params
+        callbacks.callbacks if listed else callbacks,
+        add_history=add_history,
+        add_progbar=not listed and params["verbose"] != 0,
+        model=model,
+        **params,
     )
 
 

@@ -16,6 +16,8 @@ const ConvTable* table_for(const ConvShape& shape) {
 
 }  // namespace
 
+ConvAlgorithm conv_algorithm(const ConvShape& shape) { return table_for(shape)->algorithm(shape); }
+
 template <class T>
 void conv_forward(const ConvForward<T>& args) {
   functions<T>(table_for(args.shape)).forward(args);

@@ -26,7 +26,9 @@ struct ConvShape {
 };
 
 // Direct: the product's rows are pixels of x where they lie. Im2col: patches are written out first.
-enum class ConvAlgorithm : int { kDirect = 0, kIm2col = 1 };
+// Winograd: fewer multiplications, for 3x3 kernels at stride 1 that are neither spread nor grouped.
+// Auto: by the shape. The kernel's gradient knows no im2col: it is direct then.
+enum class ConvAlgorithm : int { kAuto = 0, kDirect = 1, kIm2col = 2, kWinograd = 3 };
 
 // y = activation(convolution + bias)
 template <class T>
@@ -58,6 +60,7 @@ struct ConvInput {
 template <class T>
 struct ConvWeights {
   ConvShape shape;
+  ConvAlgorithm algorithm;
   const T* x;
   const T* dy;
   const T* y;  // null for a linear activation, and for depthwise: dy is dz
@@ -66,6 +69,9 @@ struct ConvWeights {
   T* dkernel;
   T* dbias;  // (filters), or null
 };
+
+// What conv_forward does by itself.
+ConvAlgorithm conv_algorithm(const ConvShape& shape);
 
 template <class T>
 void conv_forward(const ConvForward<T>& args);
@@ -86,6 +92,7 @@ struct ConvFunctions {
 struct ConvTable {
   ConvFunctions<float> f32;
   ConvFunctions<double> f64;
+  ConvAlgorithm (*algorithm)(const ConvShape&);
 };
 
 }  // namespace fastrnn

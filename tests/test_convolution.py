@@ -56,6 +56,8 @@ CASES = [
     Case("conv2d", (40, 2, 3, 30), (2, 3, 30, 31), {"padding": "same"}),
     Case("conv2d", (1, 150, 140, 2), (3, 3, 2, 4), {"padding": "same"}),
     Case("conv2d", (1, 6, 7, 300), (3, 3, 300, 50), {"padding": "same"}),
+    Case("conv2d", (3, 17, 14, 35), (3, 3, 35, 70), {"padding": "same"}),
+    Case("conv2d", (2, 16, 21, 33), (3, 3, 33, 37), {"padding": ((0, 3), (5, 1))}),
     Case("conv2d", (2, 9, 8, 7), (3, 3, 1, 14), {"groups": 7, "padding": "same"}),
     Case("conv1d", (3, 20, 5), (4, 5, 9), {"padding": "causal", "dilation": 2}),
     Case("conv1d", (3, 21, 6), (3, 3, 8), {"padding": "same", "strides": 3, "groups": 2}),
@@ -153,6 +155,41 @@ def test_algorithms_agree(case: Case, rng: np.random.Generator) -> None:
     second = run_backward(ops, case, arrays, dy, algorithm="im2col")
     for name in first:
         np.testing.assert_allclose(second[name], first[name], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("x", "filters", "padding"),
+    [
+        ((3, 9, 8, 5), 7, "same"),
+        ((2, 7, 7, 20), 70, "valid"),
+        ((1, 5, 6, 33), 17, ((0, 2), (3, 1))),
+        ((2, 6, 5, 16), 33, 5),
+        ((5, 23, 22, 6), 3, "same"),
+    ],
+)
+def test_winograds_algorithm_is_as_exact(
+    x: tuple[int, ...], filters: int, padding: Any, dtype: Any, rng: np.random.Generator
+) -> None:
+    """Small and odd shapes, which it is not chosen for by itself."""
+    case = Case("conv2d", x, (3, 3, x[-1], filters), {"padding": padding})
+    arrays = case.arrays(rng, dtype)
+    wide = np.float64 if dtype == np.float32 else np.longdouble
+    named = {"algorithm": "winograd", "activation": "relu"}
+    y = run(ops, case, arrays, **named)
+    truth = run(reference, case, arrays, activation="relu", dtype=wide)
+    naive = run(reference, case, arrays, activation="relu", dtype=dtype)
+    assert_close_to_reference(y, truth, naive, depth=9 * x[-1], name="y")
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    more = {"y": y, "activation": "relu"}
+    truths = run_backward(reference, case, arrays, dy, dtype=wide, **more)
+    naives = run_backward(reference, case, arrays, dy, dtype=dtype, **more)
+    got = run_backward(ops, case, arrays, dy, **named, y=y)
+    for name in truths:
+        depth = 9 * filters if name == "x" else math.prod(y.shape[:-1])
+        assert_close_to_reference(
+            got[name], truths[name], naives[name], depth=depth, backward=True, name=name
+        )
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -255,6 +292,11 @@ X = np.ones((2, 8, 9, 4), np.float32)
         (lambda: ops.conv2d(X, W, groups=3), ValueError, "must have 12 channels"),
         (lambda: ops.conv2d(X, W[:, :, :2, :5], groups=2), ValueError, "can't be divided into 2"),
         (lambda: ops.conv2d(X, W, algorithm="fft"), ValueError, "algorithm must be one of"),
+        (
+            lambda: ops.conv2d(X, W, strides=2, algorithm="winograd"),
+            ValueError,
+            "3x3 kernel, strid",
+        ),
         (lambda: ops.conv2d(X, W.astype(int)), TypeError, "kernel must be float32 or float64"),
         (lambda: ops.conv2d(X.astype(float), W), TypeError, "x must be float32"),
         (lambda: ops.conv2d("image", W), TypeError, "x must be an array"),

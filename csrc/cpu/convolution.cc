@@ -1,9 +1,19 @@
-// Convolution and its input gradient, both a product of pixels (cpu/pixel_product.h).
+// Convolution and its input gradient: both a product of pixels (cpu/pixel_product.h), or
+// Winograd's.
 #include "cpu/kernel_gradient.h"
 #include "cpu/pixel_product.h"
+#include "cpu/winograd.h"
 
 FASTRNN_ISA_BEGIN
 namespace {
+
+// out: the size of what is written; see winograd_pays.
+bool by_winograd(ConvAlgorithm algorithm, const ConvShape& s, const int* out, int source_channels,
+                 int out_channels) {
+  return algorithm == ConvAlgorithm::kWinograd ||
+         (algorithm == ConvAlgorithm::kAuto &&
+          winograd_pays(s, out, source_channels, out_channels));
+}
 
 template <class T>
 void forward(const ConvForward<T>& a) {
@@ -19,8 +29,11 @@ void forward(const ConvForward<T>& a) {
                          a.bias,
                          a.activation,
                          a.algorithm == ConvAlgorithm::kIm2col};
-  PixelProduct<T> product(images, forward_pass(s), a.kernel);
   const int threads = team_for(work_of(s));
+  if (by_winograd(a.algorithm, s, s.out, s.channels, s.filters)) {
+    return winograd(images, s.before + 1, a.kernel, false, threads);
+  }
+  PixelProduct<T> product(images, forward_pass(s), a.kernel);
   const Buffer memory = product.allocate(threads);
   auto body = [&](const Team& team) {
     if (team.rank() == 0) product.fill_table();
@@ -46,6 +59,10 @@ void input(const ConvInput<T>& a) {
                          a.activation,
                          a.algorithm == ConvAlgorithm::kIm2col};
   const int threads = team_for(work_of(s));
+  if (by_winograd(a.algorithm, s, s.in, s.filters, s.channels)) {
+    const int before[2] = {s.kernel[1] - 1 - s.before[1], s.kernel[2] - 1 - s.before[2]};
+    return winograd(images, before, a.kernel, true, threads);
+  }
   for (long phase = 0; phase < phase_count(s); ++phase) {
     const Pass pass = input_pass(s, phase);
     if (pass.empty()) continue;
@@ -61,13 +78,28 @@ void input(const ConvInput<T>& a) {
   }
 }
 
+ConvAlgorithm algorithm(const ConvShape& s) {
+  const bool winograd = by_winograd(ConvAlgorithm::kAuto, s, s.out, s.channels, s.filters);
+  return winograd ? ConvAlgorithm::kWinograd : ConvAlgorithm::kDirect;
+}
+
 template <class T>
-constexpr ConvFunctions<T> kFunctions = {forward<T>, input<T>, kernel_gradient<T>};
+void weights(const ConvWeights<T>& a) {
+  const ConvShape& s = a.shape;
+  const int threads = team_for(work_of(s));
+  if (by_winograd(a.algorithm, s, s.out, s.channels, s.filters)) {
+    return winograd_gradient(a, threads);
+  }
+  KernelGradient<T>(a).run(threads);
+}
+
+template <class T>
+constexpr ConvFunctions<T> kFunctions = {forward<T>, input<T>, weights<T>};
 
 }  // namespace
 
 const ConvTable* conv_table() {
-  static constexpr ConvTable table = {kFunctions<float>, kFunctions<double>};
+  static constexpr ConvTable table = {kFunctions<float>, kFunctions<double>, algorithm};
   return &table;
 }
 

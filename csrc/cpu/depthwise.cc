@@ -298,13 +298,15 @@ void kernel_gradient(const ConvWeights<T>& args) {
   DepthwiseGradient<T>(args).run(team_for(work_of(args.shape)));
 }
 
+ConvAlgorithm algorithm(const ConvShape&) { return ConvAlgorithm::kDirect; }
+
 template <class T>
 constexpr ConvFunctions<T> kFunctions = {forward<T>, input<T>, kernel_gradient<T>};
 
 }  // namespace
 
 const ConvTable* depthwise_table() {
-  static constexpr ConvTable table = {kFunctions<float>, kFunctions<double>};
+  static constexpr ConvTable table = {kFunctions<float>, kFunctions<double>, algorithm};
   return &table;
 }
 

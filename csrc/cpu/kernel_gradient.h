@@ -277,10 +277,5 @@ class KernelGradient {
   T* sums_ = nullptr;
 };
 
-template <class T>
-void kernel_gradient(const ConvWeights<T>& args) {
-  KernelGradient<T>(args).run(team_for(work_of(args.shape)));
-}
-
 }  // namespace
 FASTRNN_ISA_END

@@ -6,6 +6,7 @@
 
 #include "cpu/activations.h"
 #include "cpu/buffer.h"
+#include "cpu/images.h"
 #include "cpu/panels.h"
 #include "cpu/parallel.h"
 #include "cpu/pixels.h"
@@ -21,22 +22,6 @@ constexpr int kShortRun = 16;
 constexpr size_t kPanelBytes = size_t{3} << 17;
 // So few pixels do not repay packing a kernel of several panels.
 constexpr int kFewPixels = 200;
-
-// What is the same for all passes of a call.
-template <class T>
-struct Images {
-  int batch;
-  const T* source;
-  const int* source_size;
-  int source_channels;
-  T* out;
-  const int* out_size;
-  int out_channels;
-  int groups;
-  const T* bias;
-  Activation activation;
-  bool im2col;
-};
 
 // Images that may lie apart, as those of one time step do.
 template <class T>

@@ -111,9 +111,10 @@ def recurrent_backward_double(
     dc_n: _Double | None,
     out: _Arrays,
 ) -> None: ...
+def conv_algorithm(shape: Sequence[int]) -> int: ...
 def conv_forward_float(
     shape: Sequence[int],
-    im2col: bool,
+    algorithm: int,
     x: _Float,
     kernel: _Float,
     bias: _Float | None,
@@ -122,7 +123,7 @@ def conv_forward_float(
 ) -> None: ...
 def conv_input_float(
     shape: Sequence[int],
-    im2col: bool,
+    algorithm: int,
     dz: _Float,
     kernel: _Float,
     bias: _Float | None,
@@ -138,10 +139,11 @@ def conv_weights_float(
     y: _Float | None = None,
     activation: int = 0,
     dz: _Float | None = None,
+    algorithm: int = 0,
 ) -> None: ...
 def conv_forward_double(
     shape: Sequence[int],
-    im2col: bool,
+    algorithm: int,
     x: _Double,
     kernel: _Double,
     bias: _Double | None,
@@ -150,7 +152,7 @@ def conv_forward_double(
 ) -> None: ...
 def conv_input_double(
     shape: Sequence[int],
-    im2col: bool,
+    algorithm: int,
     dz: _Double,
     kernel: _Double,
     bias: _Double | None,
@@ -166,6 +168,7 @@ def conv_weights_double(
     y: _Double | None = None,
     activation: int = 0,
     dz: _Double | None = None,
+    algorithm: int = 0,
 ) -> None: ...
 def conv_lstm_forward_float(
     shape: Sequence[int], numbers: dict[str, int], arrays: _Arrays, save: bool

@@ -19,7 +19,8 @@ from fastrnn.ops._windows import Windows, as_key, explicit_pairs, per_axis, wind
 from fastrnn.ops.activations import activation as apply_activation
 from fastrnn.ops.activations import activation_backward
 
-ALGORITHMS = ("auto", "direct", "im2col")
+# In the order of the core's numbers.
+ALGORITHMS = ("auto", "direct", "im2col", "winograd")
 _SYMBOLS = {1: "L", 2: "H, W", 3: "D, H, W"}
 _KERNEL_SYMBOLS = {1: "K", 2: "KH, KW", 3: "KD, KH, KW"}
 
@@ -32,7 +33,7 @@ class Convolution:
     kernel: Array
     places: Windows
     groups: int
-    im2col: bool = False
+    algorithm: int = 0  # its place in ALGORITHMS
     shape: list[int] | None = None  # as the core takes it, where it is known already
 
     @property
@@ -82,11 +83,22 @@ def kernel_and_input(op: str, rank: int, x: object, kernel: object) -> tuple[Arr
     return array, _arrays.contiguous(w, dtype)
 
 
-def check_algorithm(op: str, algorithm: object) -> bool:
-    """Return whether patches are to be written out."""
+def check_algorithm(op: str, algorithm: object, places: Windows, groups: int) -> int:
+    """Return the core's number of an algorithm."""
     if algorithm not in ALGORITHMS:
         raise ValueError(f"{op}: algorithm must be one of {ALGORITHMS}, got {algorithm!r}")
-    return algorithm == "im2col"
+    if algorithm == "winograd" and (
+        places.window != (3, 3)
+        or places.strides != (1, 1)
+        or places.dilation != (1, 1)
+        or groups > 1
+    ):
+        raise ValueError(
+            f"{op}: winograd needs a 3x3 kernel, strides 1, dilation 1 and one group, got a kernel "
+            f"{places.window}, strides {places.strides}, dilation {places.dilation} and {groups} "
+            'groups; leave algorithm="auto"'
+        )
+    return ALGORITHMS.index(algorithm)
 
 
 def check(
@@ -110,8 +122,8 @@ def check(
     places, count, shape = _placed(
         op, rank, array.shape, w.shape, strides, padding, dilation, groups
     )
-    im2col = check_algorithm(op, algorithm)
-    return Convolution(_arrays.contiguous(array, w.dtype), w, places, count, im2col, shape)
+    number = 0 if algorithm == "auto" else check_algorithm(op, algorithm, places, count)
+    return Convolution(_arrays.contiguous(array, w.dtype), w, places, count, number, shape)
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -166,7 +178,7 @@ def forward(op: str, c: Convolution, bias: object, activation: str | None) -> Ar
     number = fused_number(activation)
     y = _arrays.empty(op, "y", c.output_shape, c.dtype)
     if y.size:
-        typed("conv_forward", c.dtype)(c.numbers(), c.im2col, c.x, c.kernel, b, y, number or 0)
+        typed("conv_forward", c.dtype)(c.numbers(), c.algorithm, c.x, c.kernel, b, y, number or 0)
     return y if number is not None else apply_activation(y, activation)
 
 
@@ -243,8 +255,9 @@ def backward(
         dz = _arrays.empty(op, "dz", c.output_shape, c.dtype) if need_dx else None
     numbers = c.numbers()
     typed("conv_weights", c.dtype)(
-        numbers, c.x, dy, gradients["kernel"], gradients.get("bias"), outputs, number or 0, dz
-    )
+        numbers, c.x, dy, gradients["kernel"], gradients.get("bias"), outputs, number or 0, dz,
+        c.algorithm,
+    )  # fmt: skip
     if need_dx:
-        typed("conv_input", c.dtype)(numbers, c.im2col, dz, c.kernel, None, gradients["x"], 0)
+        typed("conv_input", c.dtype)(numbers, c.algorithm, dz, c.kernel, None, gradients["x"], 0)
     return gradients

@@ -413,7 +413,7 @@ def _backward(
     weights(numbers, p.inputs.x, dz, gradients["kernel"], gradients.get("bias"))
     if "x" in gradients:
         typed("conv_input", p.dtype)(
-            numbers, p.inputs.im2col, dz, p.inputs.kernel, None, gradients["x"], 0
+            numbers, p.inputs.algorithm, dz, p.inputs.kernel, None, gradients["x"], 0
         )
 
 

@@ -280,7 +280,7 @@ def _transpose(
     number = _convolve.fused_number(activation)
     y = _arrays.empty(op, "y", (c.x.shape[0], *c.places.sizes, filters), c.dtype)
     if y.size:
-        typed("conv_input", c.dtype)(_numbers(c), False, c.x, c.kernel, b, y, number or 0)
+        typed("conv_input", c.dtype)(_numbers(c), 0, c.x, c.kernel, b, y, number or 0)
     return y if number is not None else apply_activation(y, activation)
 
 
@@ -321,5 +321,5 @@ def _transpose_backward(
     if use_bias:
         gradients["bias"][...] = dz.reshape(-1, filters).sum(axis=0, dtype=np.float64)
     if need_dx:
-        typed("conv_forward", c.dtype)(numbers, False, dz, c.kernel, None, gradients["x"], 0)
+        typed("conv_forward", c.dtype)(numbers, 0, dz, c.kernel, None, gradients["x"], 0)
     return gradients

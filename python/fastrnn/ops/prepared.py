@@ -111,10 +111,10 @@ def convolution(
     run = typed("conv_forward", kernel.dtype)
     number = _convolve.fused_number(name)
     after = None if number is not None else activation(y.shape, y.dtype, name)
-    numbers, im2col, number = c.numbers(), c.im2col, number or 0
+    numbers, algorithm, number = c.numbers(), c.algorithm, number or 0
 
     def call(x: Array) -> Array:
-        run(numbers, im2col, x, kernel, bias, y, number)
+        run(numbers, algorithm, x, kernel, bias, y, number)
         return y if after is None else after(y)
 
     return call

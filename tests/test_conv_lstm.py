@@ -14,6 +14,7 @@ import pytest
 import fastrnn
 from fastrnn import layers, ops, reference
 from fastrnn.testing import assert_close_to_reference, gradcheck, noncontiguous
+from test_recurrent_states import check_slopes
 
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -331,7 +332,7 @@ def test_a_model_learns_and_comes_back_from_its_file(
         (lambda: layers.ConvLSTM2D(2, (3, 3, 3)), "kernel_size must be"),
         (lambda: layers.ConvLSTM2D(2, 3, padding="causal"), "padding must be"),
         (lambda: layers.ConvLSTM2D(2, 3, data_format="channels_first"), "channels_last"),
-        (lambda: layers.ConvLSTM2D(2, 3, recurrent_dropout=0.1), "recurrent_dropout is not"),
+        (lambda: layers.ConvLSTM2D(2, 3, recurrent_dropout=1.5), "recurrent_dropout must be from"),
         (lambda: layers.ConvLSTM2D(2, 3, activation="gelu"), "activation must be one of"),
         (lambda: layers.ConvLSTM2D(2, 3)(np.ones((2, 3, 4, 5))), r"needs frames \(N, T, height"),
         (
@@ -343,3 +344,46 @@ def test_a_model_learns_and_comes_back_from_its_file(
 def test_the_layer_says_what_does_not_fit(make: Callable[[], Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def dropping(rng: np.random.Generator, **options: Any) -> tuple[Any, list[np.ndarray]]:
+    """A layer with both kinds of dropout, and inputs and states for it."""
+    layer = layers.ConvLSTM2D(
+        3, (3, 2), (2, 1), use_peepholes=True, recurrent_dropout=0.4, return_sequences=True,
+        return_state=True, dtype="float64", **options,
+    )  # fmt: skip
+    layer.ensure_built((None, 4, 7, 6, 2))
+    layer.set_weights([w + 0.2 * rng.normal(size=w.shape) for w in layer.get_weights()])
+    return layer, [rng.normal(size=(3, 4, 7, 6, 2)), *rng.normal(size=(2, 3, 3, 5, 3))]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_dropout_of_the_state_leaves_the_rest_as_it_is(
+    reverse: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With factors of 1 the loop over steps and the kernel agree."""
+    layer, x = dropping(rng, go_backwards=reverse)
+    mask = np.array([[1, 1, 0, 1], [0, 1, 1, 0], [0, 0, 0, 0]], bool)
+    monkeypatch.setattr("fastrnn.layers.conv_lstm.kept", lambda rng, shape, *_: np.ones(shape))
+    results = []
+    for rate in (0.4, 0.0):
+        layer.recurrent_dropout = rate
+        outputs = layer.forward(x, True, mask)
+        dx = layer.backward([np.cos(part) for part in outputs])
+        results.append([*outputs, *dx, *(weight.grad.copy() for weight in layer.weights)])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_gradients_with_dropout_of_the_state(dropout: float, rng: np.random.Generator) -> None:
+    layer, x = dropping(rng, dropout=dropout, seed=4)
+    state, forward = layer._rng.bit_generator.state, layer.forward
+
+    def repeatable(*arguments: Any) -> Any:
+        layer._rng.bit_generator.state = state
+        return forward(*arguments)
+
+    layer.forward = repeatable
+    check_slopes(layer, x, np.array([[1, 1, 0, 1], [0, 1, 1, 1], [1] * 4], bool), rng)
+    assert np.abs(forward(x)[0] - repeatable(x, True)[0]).max() > 0.01

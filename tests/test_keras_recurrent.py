@@ -175,3 +175,29 @@ def test_stacked_cells_train_and_are_saved_as_keras(masked: bool, tmp_path: Path
     ours.save(tmp_path / "ours.keras")
     again = keras.models.load_model(tmp_path / "ours.keras")
     np.testing.assert_allclose(again.predict_on_batch(x), expected, rtol=2e-5, atol=2e-6)
+
+
+def test_conv_lstm_drops_out_as_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same factors in both: a mask of inputs and of the state for each gate."""
+    tf = pytest.importorskip("tensorflow")
+    ours, theirs = pair("conv_lstm", dropout=0.3, recurrent_dropout=0.4)
+    x = inputs("conv_lstm")[0]
+    rng = np.random.default_rng(4)
+    masks: dict[int, Array] = {}
+
+    def kept(_: Any, shape: Any, *__: Any) -> Array:
+        masks[shape[-1]] = (rng.random(shape) > 0.35).astype(np.float32) / 0.65
+        return masks[shape[-1]]
+
+    monkeypatch.setattr("fastrnn.layers.conv_lstm.kept", kept)
+    y = ours.forward(x, True)
+    ours.backward(np.cos(y))
+    theirs.cell._dropout_mask = list(masks[F])
+    theirs.cell._recurrent_dropout_mask = list(masks[2])
+    with tf.GradientTape() as tape:
+        expected = theirs(x, training=True)
+        total = tf.reduce_sum(tf.sin(expected))
+    np.testing.assert_allclose(y, expected.numpy(), rtol=2e-5, atol=2e-6)
+    slopes = tape.gradient(total, theirs.trainable_variables)
+    for weight, slope in zip(ours.weights, slopes, strict=True):
+        np.testing.assert_allclose(weight.grad, slope.numpy(), rtol=2e-4, atol=2e-5)

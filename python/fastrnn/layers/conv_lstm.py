@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastrnn import ops
+from fastrnn.layers.conv_lstm_cell import DroppedConvLSTMCell
 from fastrnn.layers.convolution_base import PerAxis
 from fastrnn.layers.dropout import kept
 from fastrnn.layers.layer import Array, check_positive
 from fastrnn.layers.lstm import LSTM
+from fastrnn.layers.rnn import CellRunner
 from fastrnn.layers.spatial import check_data_format, check_padding, per_axis, window_sizes
 from fastrnn.layers.variable import Variable
 
@@ -43,7 +46,8 @@ class ConvLSTM2D(LSTM):
     dropout : float
         Share of the inputs that training sets to 0; drawn once per batch for all steps.
     recurrent_dropout : float
-        Must be 0.
+        Share of the state that training sets to 0; drawn once per batch for each gate, and so is
+        then that of the inputs. Training then runs step by step, several times slower.
     seed, return_sequences, return_state, go_backwards, stateful :
         As for `LSTM`.
     name, dtype, input_shape, ... :
@@ -118,11 +122,6 @@ class ConvLSTM2D(LSTM):
                     f"{self.name}: {argument} must be one of {known}; "
                     f"got {getattr(self, argument)!r}"
                 )
-        if self.recurrent_dropout:
-            raise ValueError(
-                f"{self.name}: recurrent_dropout is not supported, leave it 0, "
-                f"got {self.recurrent_dropout}"
-            )
 
     def cell_options(self) -> dict[str, Any]:
         return super().cell_options() | {
@@ -183,6 +182,29 @@ class ConvLSTM2D(LSTM):
     def _dropout_masks(self, x: Array) -> dict[str, Array]:
         shape = (len(x), *x.shape[2:])
         return {"dropout_mask": kept(self._rng, shape, self.dropout, x.dtype)}
+
+    def run_steps(
+        self, x: Array, initial: Sequence[Array], training: bool, mask: Array | None, reverse: bool
+    ) -> tuple[Array, tuple[Array, ...], Any]:
+        if training is not True or not self.recurrent_dropout:
+            return super().run_steps(x, initial, training, mask, reverse)
+        state: Any = self.state_shapes(x.shape)[0]
+        x_mask: Any = 1
+        if self.dropout:
+            x_mask = kept(self._rng, (4, len(x), *x.shape[2:]), self.dropout, x.dtype)
+        h_mask = kept(self._rng, (4, *state), self.recurrent_dropout, x.dtype)
+        runner = CellRunner(DroppedConvLSTMCell(self, state[1:], x_mask, h_mask))
+        y, states, cache = runner.run_steps(x, initial, training, mask, reverse)
+        return y, states, (cache, runner)
+
+    def run_steps_back(
+        self, cache: Any, dy: Array | None, dstates: Sequence[Array | None]
+    ) -> tuple[Array | None, list[Array]]:
+        inner, runner = cache
+        if not isinstance(runner, CellRunner):
+            return super().run_steps_back(cache, dy, dstates)
+        runner.need_dx = self.need_dx
+        return runner.run_steps_back(inner, dy, dstates)
 
     # Description -----------------------------------------------------------------------
 

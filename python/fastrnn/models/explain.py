@@ -126,6 +126,12 @@ def _recurrent(layer: Any, runner: Any, masked: bool) -> Record:
             *of, "Python, step by step", f"{cell} is a cell of one's own",
             "LSTMCell, GRUCell and SimpleRNNCell run on fused kernels",
         )  # fmt: skip
+    if isinstance(runner, layers.ConvLSTM2D) and runner.recurrent_dropout:
+        return Record(
+            *of, "fused conv_lstm2d, in training step by step",
+            "recurrent_dropout has a mask for each gate",
+            "leave recurrent_dropout 0, or drop out the inputs",
+        )  # fmt: skip
     names: list[Any] = [runner.activation, getattr(runner, "recurrent_activation", "linear")]
     unknown = [name for name in names if name not in ops.FUSED_ACTIVATIONS]
     if unknown:

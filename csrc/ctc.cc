@@ -6,14 +6,12 @@
 namespace fastrnn {
 FASTRNN_DISPATCH(CtcTable, ctc_table, (), ())
 
-template <>
-void ctc_loss<float>(const CtcLoss<float>& args) {
-  ctc_table()->loss_float(args);
+template <class T>
+void ctc_loss(const CtcLoss<T>& args) {
+  functions<T>(ctc_table())(args);
 }
 
-template <>
-void ctc_loss<double>(const CtcLoss<double>& args) {
-  ctc_table()->loss_double(args);
-}
+template void ctc_loss<float>(const CtcLoss<float>&);
+template void ctc_loss<double>(const CtcLoss<double>&);
 
 }  // namespace fastrnn

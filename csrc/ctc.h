@@ -49,8 +49,8 @@ void ctc_decode(const CtcDecode<T>& args);
 
 // One instruction set's copies of the first.
 struct CtcTable {
-  void (*loss_float)(const CtcLoss<float>&);
-  void (*loss_double)(const CtcLoss<double>&);
+  void (*f32)(const CtcLoss<float>&);
+  void (*f64)(const CtcLoss<double>&);
 };
 
 }  // namespace fastrnn

@@ -51,6 +51,13 @@ void sigmoid_cross_entropy(std::ptrdiff_t count, const T* logits, const T* targe
   functions<T>(elementwise_table()).sigmoid_cross_entropy(count, logits, targets, loss, dlogits);
 }
 
+template <class T>
+void distance_loss(Distance distance, double delta, std::ptrdiff_t rows, std::ptrdiff_t columns,
+                   const T* truth, const T* prediction, T* loss, T* gradient) {
+  functions<T>(elementwise_table())
+      .distance_loss(distance, delta, rows, columns, truth, prediction, loss, gradient);
+}
+
 #define FASTRNN_INSTANTIATE(T)                                                                     \
   template void activation_forward<T>(Activation, double, std::ptrdiff_t, const T*, T*);           \
   template void activation_backward<T>(Activation, double, std::ptrdiff_t, const T*, const T*,     \
@@ -63,7 +70,9 @@ void sigmoid_cross_entropy(std::ptrdiff_t count, const T* logits, const T* targe
                                          const std::int64_t*, T*, T*);                             \
   template void softmax_cross_entropy<T>(std::ptrdiff_t, std::ptrdiff_t, const T*, const T*, T*,   \
                                          T*);                                                      \
-  template void sigmoid_cross_entropy<T>(std::ptrdiff_t, const T*, const T*, T*, T*);
+  template void sigmoid_cross_entropy<T>(std::ptrdiff_t, const T*, const T*, T*, T*);              \
+  template void distance_loss<T>(Distance, double, std::ptrdiff_t, std::ptrdiff_t, const T*,       \
+                                 const T*, T*, T*);
 FASTRNN_INSTANTIATE(float)
 FASTRNN_INSTANTIATE(double)
 #undef FASTRNN_INSTANTIATE

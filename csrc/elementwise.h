@@ -51,6 +51,20 @@ template <class T>
 void sigmoid_cross_entropy(std::ptrdiff_t count, const T* logits, const T* targets, T* loss,
                            T* dlogits);
 
+// How far a prediction is off, by the error e = prediction - truth.
+enum class Distance : int {
+  kSquared = 0,   // e^2
+  kAbsolute = 1,  // |e|
+  kHuber = 2,     // e^2 / 2 up to |e| = delta, delta (|e| - delta / 2) beyond
+  kLogCosh = 3    // log(cosh(e))
+};
+
+// loss[r] = the mean of the distances of row r, gradient = that of loss[r] by its predictions.
+// truth, prediction in (rows, columns), loss out (rows), gradient out (rows, columns). columns > 0.
+template <class T>
+void distance_loss(Distance distance, double delta, std::ptrdiff_t rows, std::ptrdiff_t columns,
+                   const T* truth, const T* prediction, T* loss, T* gradient);
+
 // One instruction set's copies of the functions above.
 template <class T>
 struct ElementwiseFunctions {
@@ -63,6 +77,8 @@ struct ElementwiseFunctions {
                               T*);
   void (*softmax_cross_entropy)(std::ptrdiff_t, std::ptrdiff_t, const T*, const T*, T*, T*);
   void (*sigmoid_cross_entropy)(std::ptrdiff_t, const T*, const T*, T*, T*);
+  void (*distance_loss)(Distance, double, std::ptrdiff_t, std::ptrdiff_t, const T*, const T*, T*,
+                        T*);
 };
 
 struct ElementwiseTable {

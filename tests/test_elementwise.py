@@ -207,6 +207,33 @@ def test_sigmoid_cross_entropy(dtype: type[Any], rng: np.random.Generator) -> No
         np.testing.assert_allclose(g, t, rtol=20 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("distance", ["squared", "absolute", "huber", "log_cosh"])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (5001, 1), (2, 900, 3), (7, 97), (3, 1025), (0, 4), (6,)]
+)
+def test_distance_losses(
+    shape: tuple[int, ...], distance: str, dtype: type[Any], rng: np.random.Generator
+) -> None:
+    y_true, y_pred = (2 * rng.standard_normal((2, *shape))).astype(dtype)
+    got = ops.distance_loss(noncontiguous(y_true), noncontiguous(y_pred), distance, 0.7)
+    wide = np.float64 if dtype == np.float32 else np.longdouble
+    expected = reference.distance_loss(y_true, y_pred, distance, 0.7, dtype=wide)
+    naive = reference.distance_loss(y_true, y_pred, distance, 0.7, dtype=dtype)
+    for g, truth, plain in zip(got, expected, naive, strict=True):
+        assert_close_to_reference(g, truth, plain, depth=8 * shape[-1])
+
+
+def test_distance_losses_of_values_that_are_no_numbers() -> None:
+    y_pred = np.array([[np.nan], [np.inf], [-np.inf], [1e30]], np.float32)
+    for distance in ("absolute", "huber", "log_cosh"):
+        loss, gradient = ops.distance_loss(np.zeros((4, 1), np.float32), y_pred, distance)
+        assert np.isnan(loss[0])
+        assert np.isnan(gradient[0])
+        assert (loss[1:3] == np.inf).all()
+        assert gradient[1:, 0].tolist() == [1, -1, 1]
+
+
 def test_any_number_of_threads_gives_the_same_bits(rng: np.random.Generator) -> None:
     x = rng.standard_normal((307, 1001)).astype(np.float32)
     labels = rng.integers(0, 1001, 307)
@@ -216,6 +243,7 @@ def test_any_number_of_threads_gives_the_same_bits(rng: np.random.Generator) -> 
         for threads in (1, 2, 3):
             fastrnn.set_num_threads(threads)
             arrays = [ops.activation(x, n) for n in ("tanh", "gelu", "softmax")]
+            arrays += ops.distance_loss(x.reshape(-1, 7), x[::-1].reshape(-1, 7), "huber")
             results.append([*arrays, *ops.softmax_cross_entropy(x, labels)])
     finally:
         fastrnn.set_num_threads(before)
@@ -255,6 +283,16 @@ def test_inputs_that_are_no_float_arrays() -> None:
 
 
 ERRORS: list[tuple[Callable[[], object], type[Exception], str]] = [
+    (
+        lambda: ops.distance_loss(np.ones((2, 3)), np.ones((2, 4))),
+        ValueError,
+        "distance_loss: y_true must be of the shape of y_pred = (2, 4), got (2, 3)",
+    ),
+    (
+        lambda: ops.distance_loss(np.ones(2), np.ones(2), "square"),
+        ValueError,
+        "distance_loss: distance must be one of squared, absolute, huber, log_cosh, got 'square'",
+    ),
     (
         lambda: ops.activation(np.ones(2, np.float16), "tanh"),
         TypeError,

@@ -114,6 +114,20 @@ void bind_losses(py::module_& m, const std::string& suffix) {
           sigmoid_cross_entropy(count, in, wanted, value, gradient);
         },
         py::arg("logits"), py::arg("targets"), py::arg("loss"), py::arg("dlogits"));
+  m.def(("distance_loss" + suffix).c_str(),
+        [](int distance, double delta, const py::object& truth, const py::object& prediction,
+           const py::object& loss, const py::object& gradient) {
+          const auto rows = elements(loss), columns = elements(truth) / rows;
+          const T* wanted = pointer<const T>(truth);
+          const T* in = pointer<const T>(prediction);
+          T* value = pointer<T>(loss);
+          T* slope = pointer<T>(gradient);
+          const py::gil_scoped_release release;
+          distance_loss(static_cast<Distance>(distance), delta, rows, columns, wanted, in, value,
+                        slope);
+        },
+        py::arg("distance"), py::arg("delta"), py::arg("truth"), py::arg("prediction"),
+        py::arg("loss"), py::arg("gradient"));
 }
 
 }  // namespace

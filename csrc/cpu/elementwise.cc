@@ -133,11 +133,92 @@ void sigmoid_cross_entropy(ptrdiff_t count, const T* logits, const T* targets, T
   });
 }
 
+// The distance of an error, and its slope.
+template <class T>
+struct Step {
+  Vec<T> value, slope;
+};
+
+template <class T, Distance kDistance>
+FASTRNN_INLINE Step<T> distance_of(Vec<T> error, T delta) {
+  const Vec<T> zero = {}, one = set1(T(1));
+  const Vec<T> size = vmax<T>(error, -error);
+  if constexpr (kDistance == Distance::kSquared) {
+    return {error * error, error + error};
+  } else if constexpr (kDistance == Distance::kAbsolute) {
+    const Vec<T> sign = select<T>(error < zero, -one, select<T>(error > zero, one, error));
+    return {size, sign};
+  } else if constexpr (kDistance == Distance::kHuber) {
+    const Vec<T> slope = clamp<T>(error, -delta, delta);
+    return {slope * (error - set1(T(0.5)) * slope), slope};
+  } else {
+    const Vec<T> rest = vlog1p_unit<T>(vexp<T>(set1(T(-2)) * size));
+    return {size + (rest - set1(MathTraits<T>::kLn2)), vtanh<T>(error)};
+  }
+}
+
+template <class T, Distance kDistance>
+void distance_rows(T delta, ptrdiff_t rows, ptrdiff_t columns, const T* truth, const T* prediction,
+                   T* loss, T* gradient) {
+  constexpr ptrdiff_t kBlock = 1024;  // elements whose distances wait for their rows' sums
+  const T share = T(1) / static_cast<T>(columns);
+  const auto step = [&](auto s, ptrdiff_t at) {
+    const Step<T> d = distance_of<T, kDistance>(s.get(prediction + at) - s.get(truth + at), delta);
+    s.put(gradient + at, d.slope * set1(share));
+    return d.value;
+  };
+  const ptrdiff_t grain = 1 + 4096 / columns;
+  share_items(rows, grain, kActivationWork * static_cast<double>(columns),
+              [&](ptrdiff_t begin, ptrdiff_t end) {
+                if (columns * 2 > kBlock) {
+                  for (ptrdiff_t r = begin; r < end; ++r) {
+                    Vec<T> sum = {};
+                    for_each_slice<T>(0, columns,
+                                      [&](auto s) { sum += s.only(step(s, r * columns), T(0)); });
+                    loss[r] = sum_lanes<T>(sum) * share;
+                  }
+                  return;
+                }
+                T distances[kBlock];
+                const ptrdiff_t most = kBlock / columns;
+                for (ptrdiff_t first = begin; first < end; first += most) {
+                  const ptrdiff_t count = end - first < most ? end - first : most;
+                  T* d = columns == 1 ? loss + first : distances;
+                  for_each_slice<T>(0, count * columns,
+                                    [&](auto s) { s.put(d, step(s, first * columns)); });
+                  for (ptrdiff_t r = 0; r < count && columns > 1; ++r) {
+                    T sum = 0;
+                    for (ptrdiff_t c = 0; c < columns; ++c) sum += *d++;
+                    loss[first + r] = sum * share;
+                  }
+                }
+              });
+}
+
+template <class T>
+void distance_loss(Distance distance, double delta, ptrdiff_t rows, ptrdiff_t columns,
+                   const T* truth, const T* prediction, T* loss, T* gradient) {
+  const auto run = [&](auto function) {
+    function(static_cast<T>(delta), rows, columns, truth, prediction, loss, gradient);
+  };
+  switch (distance) {
+    case Distance::kSquared:
+      return run(distance_rows<T, Distance::kSquared>);
+    case Distance::kAbsolute:
+      return run(distance_rows<T, Distance::kAbsolute>);
+    case Distance::kHuber:
+      return run(distance_rows<T, Distance::kHuber>);
+    case Distance::kLogCosh:
+      return run(distance_rows<T, Distance::kLogCosh>);
+  }
+}
+
 template <class T>
 constexpr ElementwiseFunctions<T> kFunctions = {
-    activation_forward<T>,      activation_backward<T>,      row_activation_forward<T>,
-    row_activation_backward<T>, label_cross_entropy_rows<T>, softmax_cross_entropy_rows<T>,
-    sigmoid_cross_entropy<T>,
+    activation_forward<T>,       activation_backward<T>,
+    row_activation_forward<T>,   row_activation_backward<T>,
+    label_cross_entropy_rows<T>, softmax_cross_entropy_rows<T>,
+    sigmoid_cross_entropy<T>,    distance_loss<T>,
 };
 
 }  // namespace

@@ -252,6 +252,17 @@ def sigmoid_cross_entropy_float(
 def sigmoid_cross_entropy_double(
     logits: _Double, targets: _Double, loss: _Double, dlogits: _Double
 ) -> None: ...
+def distance_loss_float(
+    distance: int, delta: float, truth: _Float, prediction: _Float, loss: _Float, gradient: _Float
+) -> None: ...
+def distance_loss_double(
+    distance: int,
+    delta: float,
+    truth: _Double,
+    prediction: _Double,
+    loss: _Double,
+    gradient: _Double,
+) -> None: ...
 
 UPDATE_RULES: Final[dict[str, int]]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastrnn import ops
 from fastrnn.losses.crossentropy import EPSILON
 from fastrnn.losses.loss import Array, BuiltInLoss
 
@@ -22,10 +23,7 @@ class MeanSquaredError(BuiltInLoss):
     """
 
     def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        error = y_pred - y_true
-        values = np.einsum("...i,...i->...", error, error) / error.shape[-1]
-        error *= 2.0 / error.shape[-1]
-        return np.asarray(values), error
+        return ops.distance_loss(y_true, y_pred)
 
 
 class MeanAbsoluteError(BuiltInLoss):
@@ -39,9 +37,7 @@ class MeanAbsoluteError(BuiltInLoss):
     """
 
     def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        error = y_pred - y_true
-        values = np.abs(error).mean(axis=-1)
-        return np.asarray(values), np.sign(error) / error.shape[-1]
+        return ops.distance_loss(y_true, y_pred, "absolute")
 
 
 class MeanAbsolutePercentageError(BuiltInLoss):
@@ -112,11 +108,7 @@ class Huber(BuiltInLoss):
         self.delta = float(delta)
 
     def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        error = y_pred - y_true
-        slope = np.clip(error, -self.delta, self.delta)
-        values = (slope * (error - 0.5 * slope)).mean(axis=-1)
-        slope /= error.shape[-1]
-        return np.asarray(values), slope
+        return ops.distance_loss(y_true, y_pred, "huber", self.delta)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"delta": self.delta}
@@ -133,10 +125,7 @@ class LogCosh(BuiltInLoss):
     """
 
     def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        error = y_pred - y_true
-        size = np.abs(error)
-        values = (size + np.log1p(np.exp(-2 * size)) - np.log(2.0)).mean(axis=-1)
-        return np.asarray(values, error.dtype), np.tanh(error) / error.shape[-1]
+        return ops.distance_loss(y_true, y_pred, "log_cosh")
 
 
 def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:

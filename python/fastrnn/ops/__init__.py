@@ -36,7 +36,7 @@ from fastrnn.ops.embedding import (
     embedding_backward,
 )
 from fastrnn.ops.gru import gru, gru_backward, gru_forward
-from fastrnn.ops.losses import sigmoid_cross_entropy, softmax_cross_entropy
+from fastrnn.ops.losses import distance_loss, sigmoid_cross_entropy, softmax_cross_entropy
 from fastrnn.ops.lstm import lstm, lstm_backward, lstm_forward
 from fastrnn.ops.normalization import (
     batch_normalization,
@@ -135,6 +135,7 @@ __all__ = [
     "depthwise_conv1d_backward",
     "depthwise_conv2d",
     "depthwise_conv2d_backward",
+    "distance_loss",
     "embedding",
     "embedding_backward",
     "ftrl_update",

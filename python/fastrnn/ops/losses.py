@@ -8,7 +8,7 @@ from fastrnn.ops import _arrays
 from fastrnn.ops._arrays import Array
 from fastrnn.ops._elementwise import core, floats
 
-__all__ = ["sigmoid_cross_entropy", "softmax_cross_entropy"]
+__all__ = ["distance_loss", "sigmoid_cross_entropy", "softmax_cross_entropy"]
 
 
 def softmax_cross_entropy(logits: object, labels: object) -> tuple[Array, Array]:
@@ -119,3 +119,67 @@ def sigmoid_cross_entropy(logits: object, targets: object) -> tuple[Array, Array
     loss, dlogits = np.empty(z.shape, z.dtype), np.empty(z.shape, z.dtype)
     core(op, z.dtype)(z, p, loss, dlogits)
     return loss, dlogits
+
+
+_DISTANCES = {"squared": 0, "absolute": 1, "huber": 2, "log_cosh": 3}  # Distance of elementwise.h
+
+
+def distance_loss(
+    y_true: object, y_pred: object, distance: str = "squared", delta: float = 1.0
+) -> tuple[Array, Array]:
+    """Mean distance of predictions from targets over the last axis, and its gradient.
+
+    Parameters
+    ----------
+    y_true : array (..., C)
+        Of the predictions' dtype.
+    y_pred : array (..., C)
+        float32 or float64.
+    distance : {"squared", "absolute", "huber", "log_cosh"}
+        Of an error e: ``e**2``; ``abs(e)``; ``e**2 / 2`` up to `delta` and ``delta * (abs(e) -
+        delta / 2)`` beyond; ``log(cosh(e))``.
+    delta : float
+        Of "huber".
+
+    Returns
+    -------
+    loss : array (...)
+    gradient : array (..., C)
+        Of each loss with respect to its predictions; not divided by the number of losses.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or there is no such distance.
+    TypeError
+        If the dtypes differ.
+
+    Notes
+    -----
+    One pass over the arrays, shared among threads.
+
+    Examples
+    --------
+    >>> from fastrnn import ops
+    >>> loss, gradient = ops.distance_loss([[0.0, 1.0]], [[2.0, 1.0]])
+    >>> loss.tolist(), gradient.tolist()
+    ([2.0], [[2.0, 0.0]])
+    """
+    op = "distance_loss"
+    prediction = floats(op, "y_pred", y_pred)
+    if not prediction.ndim:
+        raise ValueError(f"{op}: y_pred must have an axis, got a scalar")
+    truth = _arrays.shaped(
+        op, "y_true", y_true, prediction.dtype, prediction.shape, "of the shape of y_pred"
+    )
+    if distance not in _DISTANCES:
+        names = ", ".join(_DISTANCES)
+        raise ValueError(f"{op}: distance must be one of {names}, got {distance!r}")
+    if not prediction.size:
+        return np.zeros(prediction.shape[:-1], prediction.dtype), np.empty_like(prediction)
+    loss = _arrays.empty(op, "the losses", prediction.shape[:-1], prediction.dtype)
+    gradient = _arrays.empty(op, "the gradient", prediction.shape, prediction.dtype)
+    core(op, prediction.dtype)(
+        _DISTANCES[distance], float(delta), truth, prediction, loss, gradient
+    )
+    return loss, gradient

@@ -37,7 +37,7 @@ from .embedding import (
     embedding,
     embedding_backward,
 )
-from .losses import sigmoid_cross_entropy, softmax_cross_entropy
+from .losses import distance_loss, sigmoid_cross_entropy, softmax_cross_entropy
 from .normalization import (
     batch_normalization,
     batch_normalization_backward,
@@ -143,6 +143,7 @@ __all__ = [
     "depthwise_conv1d_backward",
     "depthwise_conv2d",
     "depthwise_conv2d_backward",
+    "distance_loss",
     "embedding",
     "embedding_backward",
     "ftrl_update",

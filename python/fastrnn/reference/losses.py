@@ -1,4 +1,4 @@
-"""Cross-entropies on logits, with their gradients."""
+"""Cross-entropies on logits, and distances, with their gradients."""
 
 from __future__ import annotations
 
@@ -50,3 +50,27 @@ def sigmoid_cross_entropy(
     # log s = z - softplus(z) and log(1 - s) = -softplus(z)
     loss = ACTIVATIONS["softplus"].forward(z) - p * z
     return loss, ACTIVATIONS["sigmoid"].forward(z) - p
+
+
+def distance_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    distance: str = "squared",
+    delta: float = 1.0,
+    *,
+    dtype: DTypeLike = np.float64,
+) -> tuple[Array, Array]:
+    """Return the mean distance over the last axis (...), and its gradient (..., C)."""
+    e = np.asarray(y_pred, dtype) - np.asarray(y_true, dtype)
+    size = np.abs(e)
+    if distance == "squared":
+        value, slope = e * e, 2 * e
+    elif distance == "absolute":
+        value, slope = size, np.sign(e)
+    elif distance == "huber":
+        near = size <= delta
+        value = np.where(near, e * e / 2, delta * (size - e.dtype.type(delta) / 2))
+        slope = np.where(near, e, delta * np.sign(e)).astype(e.dtype)
+    else:
+        value, slope = np.logaddexp(e, -e) - np.log(e.dtype.type(2)), np.tanh(e)
+    return value.mean(axis=-1), slope / e.dtype.type(e.shape[-1])

@@ -143,3 +143,45 @@ def test_masked_attention_as_keras(causal: bool) -> None:
         *(k.Attention()(x, **options) for k in (fastrnn.layers, keras.layers)), strict=True
     ):
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+
+
+def own_model(k: Any, layer: type) -> Any:
+    """A model of one's own, with layers as attributes, in a list and in a dict."""
+
+    class Inner(layer):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.stack = [k.layers.Dense(4), k.layers.Dense(3)]
+
+        def forward(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+            return self.stack[1](self.stack[0](x))
+
+        call = forward
+
+    class Own(k.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.second = k.layers.Dense(5)
+            self.gate = Inner()
+            self.heads = {"a": k.layers.Dense(1), "b": k.layers.Dense(2)}
+
+        def forward(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+            x = self.second(self.gate(x))
+            return [self.heads["a"](x), self.heads["b"](x)]
+
+        call = forward
+
+    return Own()
+
+
+def test_weights_of_subclasses_as_keras(tmp_path: Path) -> None:
+    x = np.random.default_rng(15).normal(size=(N, 3)).astype(np.float32)
+    ours, theirs = (own_model(k, k.layers.Layer) for k in (fastrnn, keras))
+    before = outputs_of(ours, x)
+    outputs_of(theirs, x)
+    theirs.save_weights(tmp_path / "own.weights.h5")
+    ours.load_weights(tmp_path / "own.weights.h5")
+    np.testing.assert_allclose(outputs_of(ours, x), outputs_of(theirs, x), **TOLERANCE)
+    assert np.abs(outputs_of(ours, x) - before).max() > 0.01
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

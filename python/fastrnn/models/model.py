@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrnn.layers.layer import Layer
+from fastrnn.layers.layer import Layer, by_class
 from fastrnn.layers.symbolic import is_several
 from fastrnn.models.differentiable import Differentiable
 
@@ -68,6 +68,13 @@ class Model(Differentiable):
         cls = type(self)
         self.__class__ = type(cls.__name__, (cls, Functional), {"__module__": cls.__module__})
         Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    def sublayers(self) -> Iterator[tuple[str, Layer]]:
+        # Keras goes through attributes by name, so that `layers` comes before what follows it.
+        named = {id(layer): (place, layer) for place, layer in reversed([*super().sublayers()])}
+        own = list(reversed(named.values()))
+        for (place, layer), (number, _) in zip(own, by_class(x for _, x in own), strict=True):
+            yield (place if place.split("/")[0] < "layers" else f"layers/{number}"), layer
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of a shape, or list of shapes, by a pass of zeros."""

@@ -268,6 +268,32 @@ def test_custom_loops_train_as_fit_does() -> None:
         optimizer.apply_gradients([(np.ones(3), other.trainable_weights[0])])
 
 
+def test_gradients_in_inference_are_those_of_evaluate() -> None:
+    """No dropout, running averages in place of the batch's, and they stay as they are."""
+    rng = np.random.default_rng(12)
+    x, y = rng.normal(size=(6, 5, 4)), rng.normal(size=(6, 2))
+    stack = [
+        layers.BatchNormalization(),
+        layers.GaussianNoise(0.5),
+        layers.LSTM(6, dropout=0.4, recurrent_dropout=0.3, return_sequences=True),
+        layers.SpatialDropout1D(0.5),
+        layers.GRU(3, dropout=0.5),
+        layers.Dropout(0.5),
+        layers.Dense(2),
+    ]
+    model = Sequential([layers.Input((5, 4)), *stack])
+    model.compile("sgd", "mse")
+    start = model.get_weights()
+    value, grads, _ = model.gradients(x, y, training=False)
+    assert value == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
+    _, again, _ = model.gradients(x, y, training=False)
+    for one, other in zip(grads, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(start, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert model.gradients(x, y)[0] != model.gradients(x, y)[0]
+
+
 class Gated(layers.Layer):
     """A layer of layers: tanh(xA) * sigmoid(xB)."""
 

@@ -309,6 +309,8 @@ class Layer(Regularized):
         **kwargs :
             More inputs (``initial_state``) and options of `forward`.
         """
+        if len(args) > 1 and isinstance(args[-1], (bool, np.bool_)):
+            *args, training = args  # type: ignore[assignment]
         kwargs = {name: value for name, value in kwargs.items() if value is not None}
         if self.needs_time and len(args) == 1 and symbolic.is_several(args[0]):
             first, *states = args[0]

@@ -183,6 +183,10 @@ def test_parts_of_trained_models() -> None:
     np.testing.assert_array_equal(features(x), stack.layers[0](x))
     both = Model(stack.input, [stack.layers[0].output, stack.output])
     np.testing.assert_array_equal(both(x)[1], stack(x))
+    stack.add(layers.Dense(2))
+    longer = Model(stack.input, [stack.layers[1].output, stack.output])
+    np.testing.assert_array_equal(longer(x)[0], both(x)[1])
+    stack.pop()
     stack.compile("sgd", "mse")
     stack.fit(x, np.ones((N, 3)), verbose=0)
     np.testing.assert_array_equal(both(x)[1], stack(x))
@@ -429,6 +433,8 @@ def test_errors_say_what_to_change() -> None:
         Model([x, other], layers.Dense(2, name="d")(y))
     with pytest.raises(TypeError, match="outputs must be symbolic tensors.*got Dense"):
         Model(x, layers.Dense(2))
+    with pytest.raises(TypeError, match="outputs"):
+        Model(x)
     with pytest.raises(ValueError, match="an input is given twice"):
         Model([x, x], y)
     model = Model([x, other], y, name="m")

@@ -420,7 +420,10 @@ def _spread(masks: list[Any], target: Any, mask: Any, values: Any) -> None:
 def _add(grads: list[Any], slot: int, gradient: Any) -> None:
     """Gradients of a tensor used several times add up."""
     held = grads[slot]
-    grads[slot] = gradient if held is None else held + gradient
+    if held is None:
+        grads[slot] = gradient
+    elif gradient is not None:
+        grads[slot] = held + gradient
 
 
 register(Functional, module="keras.src.models.functional")

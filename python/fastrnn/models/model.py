@@ -52,14 +52,14 @@ class Model(Differentiable):
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Model:
-        if cls is Model and (len(args) > 1 or "inputs" in kwargs or "outputs" in kwargs):
+        if cls is Model and (args or "inputs" in kwargs or "outputs" in kwargs):
             from fastrnn.models.functional import Functional
 
             cls = Functional
         return super().__new__(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if not args and "inputs" not in kwargs:
+        if not args and "inputs" not in kwargs and "outputs" not in kwargs:
             super().__init__(**kwargs)
             return
         # A subclass whose layers are a graph: it is a Functional model, too.

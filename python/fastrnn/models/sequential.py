@@ -9,7 +9,7 @@ from typing import Any
 from fastrnn.layers import Flatten, InputLayer, Layer, RepeatVector, Reshape, deserialize, register
 from fastrnn.layers.layer import Array, by_class
 from fastrnn.layers.serialization import serialize_stack
-from fastrnn.layers.symbolic import SymbolicTensor
+from fastrnn.layers.symbolic import Node, SymbolicTensor
 from fastrnn.models.composite import Composite
 from fastrnn.models.model import Model
 
@@ -51,7 +51,7 @@ class Sequential(Composite):
     ) -> None:
         super().__init__(name=name, trainable=trainable)
         self._input_layer: InputLayer | None = None
-        self._graph: tuple[SymbolicTensor, Any] | None = None
+        self._graph: tuple[SymbolicTensor, Any, list[tuple[Layer, Node]]] | None = None
         self._layers: list[Layer] = []
         self._backward_layers: list[Layer] = []
         self._output_shape: Any = None
@@ -83,8 +83,8 @@ class Sequential(Composite):
         """The symbolic outputs in a list."""
         return self.output if isinstance(self.output, list) else [self.output]
 
-    def _traced(self) -> tuple[SymbolicTensor, Any]:
-        """Input and output of the layers as a graph."""
+    def _traced(self) -> tuple[SymbolicTensor, Any, list[tuple[Layer, Node]]]:
+        """Input and output of the layers as a graph, and the layers' calls in it."""
         if self._graph is None:
             if not self.built:
                 raise ValueError(f"{self.name}: has no shapes yet; give it an Input or build() it")
@@ -92,16 +92,17 @@ class Sequential(Composite):
             x = y = (known or InputLayer(batch_shape=self.input_shape)).output
             for layer in self._layers:
                 y = layer(y)
-            self._graph = x, y
+            nodes = [(layer, layer.inbound_nodes[-1]) for layer in self._layers]
+            self._graph = x, y, nodes
         return self._graph
 
     def _changed(self) -> None:
         """Forget what was made of the layers when they were others."""
         self._parameters = self._trained = None
         if self._graph is not None:
+            for layer, node in self._graph[2]:
+                layer.inbound_nodes.remove(node)
             self._graph = None
-            for layer in self._layers:
-                layer.inbound_nodes.clear()
 
     def add(self, layer: Any) -> None:
         """Append a layer; build it if the shape of its input is known.

@@ -213,7 +213,7 @@ def test_compilation_and_optimizer_state(tmp_path: Path) -> None:
     model = compiled(tmp_path, entry("Adam", **config), state)
     adam = model.optimizer
     assert (adam.learning_rate, adam.beta_1, adam.epsilon, adam.iterations) == (0.01, 0.8, 1e-7, 7)
-    for slot, (kernel, bias) in slots.items():
+    for (kernel, bias), slot in zip(slots.values(), ("momentum", "velocity"), strict=True):
         (_, first), (_, second) = model._parameters.spans
         np.testing.assert_array_equal(adam.slots[slot][first], kernel.ravel())
         np.testing.assert_array_equal(adam.slots[slot][second], bias)

@@ -52,14 +52,23 @@ def test_models_come_back_whole(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.keras"]
 
 
-@pytest.mark.parametrize("optimizer", ["SGD", "RMSprop", "Adam"])
-def test_training_goes_on_as_if_it_had_not_stopped(optimizer: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optimizers.SGD(0.01, momentum=0.9, nesterov=True, clipnorm=0.5),
+        optimizers.RMSprop(0.01, momentum=0.5, centered=True),
+        optimizers.Adam(0.01, amsgrad=True, use_ema=True),
+        optimizers.AdamW(optimizers.schedules.CosineDecay(0.01, 5)),
+        optimizers.Nadam(0.01),
+        optimizers.Adadelta(0.5),
+        optimizers.Ftrl(0.01, gradient_accumulation_steps=2),
+    ],
+    ids=lambda optimizer: optimizer.name,
+)
+def test_training_goes_on_as_if_it_had_not_stopped(optimizer: Any, tmp_path: Path) -> None:
     x, y = problem()
-    options: dict[str, Any] = {"Adam": {"amsgrad": True}, "SGD": {"momentum": 0.9}}.get(
-        optimizer, {"momentum": 0.5, "centered": True}
-    )
     model = model_of()
-    model.compile(getattr(optimizers, optimizer)(0.01, use_ema=True, **options), model.loss)
+    model.compile(optimizer, model.loss, metrics=["accuracy"])
     for _ in range(3):
         model.train_on_batch(x, y)
     model.save(tmp_path / "model.keras")
@@ -107,3 +116,34 @@ def test_names_and_states_that_do_not_do(tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     with pytest.raises(FileExistsError):
         model.save(tmp_path / "model.keras", overwrite=False)
+
+
+def test_functions_of_ones_own(tmp_path: Path) -> None:
+    def cubic(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        error = y_pred - y_true
+        return np.abs(error**3).mean(-1), 3 * error * np.abs(error) / error.shape[-1]
+
+    def worst(y_true: Array, y_pred: Array) -> Array:
+        return np.asarray(np.abs(y_true - y_pred).max(-1))
+
+    x, y = np.ones((4, 3), np.float32), np.zeros((4, 2), np.float32)
+    model = fastrnn.Sequential([layers.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", cubic, metrics=[worst])
+    path = tmp_path / "model.keras"
+    model.save(path)
+    other = models.load_model(path, custom_objects={"cubic": cubic, "worst": worst})
+    logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert other.evaluate(x, y, verbose=0, return_dict=True) == logs
+    assert set(logs) == {"loss", "worst"}
+    with pytest.raises(ValueError, match="unknown .* with compile=False the model loads without"):
+        models.load_model(path)
+
+
+def test_options_that_a_kind_of_file_does_not_take(tmp_path: Path) -> None:
+    model = model_of()
+    for name in ("a.weights.h5", "a.safetensors"):
+        model.save_weights(tmp_path / name)
+        with pytest.raises(ValueError, match="by_name"):
+            model.load_weights(tmp_path / name, by_name=True)
+    with pytest.raises(ValueError, match=r"is for \.safetensors files"):
+        model.load_weights(tmp_path / "a.weights.h5", format="torch")

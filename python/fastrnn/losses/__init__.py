@@ -51,6 +51,7 @@ from fastrnn.losses.sparse import (
 )
 from fastrnn.losses.wrapper import LossFunctionWrapper
 from fastrnn.utils import custom_object_scope, naming
+from fastrnn.utils.custom_objects import custom_object
 
 # Each class, and the function of the same name in snake case.
 _PAIRS: dict[type[Loss], Any] = {
@@ -126,6 +127,8 @@ def get(identifier: Any) -> Loss:
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
+    if isinstance(identifier, str) and custom_object(identifier) is not None:
+        return get(custom_object(identifier))
     if isinstance(identifier, (str, dict)):
         return deserialize(identifier)
     if callable(identifier):

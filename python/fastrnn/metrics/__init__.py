@@ -80,6 +80,7 @@ from fastrnn.metrics.regression import (
     pearson_correlation,
 )
 from fastrnn.utils import custom_object_scope, naming
+from fastrnn.utils.custom_objects import custom_object
 
 __all__ = [
     "AUC",
@@ -214,6 +215,8 @@ def get(identifier: Any) -> Metric:
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
+    if isinstance(identifier, str) and custom_object(identifier) is not None:
+        return get(custom_object(identifier))
     if isinstance(identifier, (str, dict)):
         metric = deserialize(identifier)
         if isinstance(identifier, str):

@@ -170,6 +170,11 @@ def load_weights(
         )
     if not path.is_file():
         raise FileNotFoundError(f"load_weights: there is no file {path}")
+    if path.suffix == ".safetensors":
+        if skip_mismatch or by_name:
+            raise ValueError("load_weights: skip_mismatch and by_name are for Keras' files")
+    elif format is not None:
+        raise ValueError(f"load_weights: format={format!r} is for .safetensors files")
     failure = f"load_weights: {{}} does not fit {path.name}"
     with failing_as("load_weights"):
         if path.suffix == ".safetensors":
@@ -178,11 +183,14 @@ def load_weights(
             raise ValueError(torch_state_dict.pickle_refusal(path))
         elif path.suffix == ".keras":
             with keras_zip.open_file(path) as file, file.open_weights() as weights:
-                weights_h5.read(weights, model, failure, skip_mismatch)
+                version = parse_version(file.metadata.get("keras_version"))
+                weights_h5.read(weights, model, failure, skip_mismatch, version)
         else:
             with hdf5.open_file(path, str(path)) as weights:
                 if keras_h5.is_legacy(weights):
                     keras_h5.load_weights(weights, model, failure, by_name, skip_mismatch)
+                elif by_name:
+                    raise ValueError(f"{path.name} has no names of layers; leave by_name off")
                 else:
                     weights_h5.read(weights, model, failure, skip_mismatch)
 

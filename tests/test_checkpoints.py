@@ -208,6 +208,34 @@ def test_checkpoints_between_trainings(tmp_path: Path) -> None:
     assert other.optimizer.iterations == 8
 
 
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optimizers.Nadam(0.01),
+        optimizers.Adam(0.01, amsgrad=True, gradient_accumulation_steps=2),
+        optimizers.RMSprop(0.01, momentum=0.5, centered=True),
+        optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 2, 0.5), momentum=0.9),
+        optimizers.Lion(0.01),
+        optimizers.Ftrl(0.1),
+    ],
+    ids=lambda optimizer: optimizer.name,
+)
+def test_every_optimizer_goes_on(optimizer: Any, tmp_path: Path, rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(8, 5)), rng.normal(size=(8, 2))
+    models = []
+    for _ in range(2):
+        models.append(fastrnn.Sequential([layers.Input((5,)), layers.Dense(2)]))
+        models[-1].compile(type(optimizer).from_config(optimizer.get_config()), "mse")
+    one, other = models
+    for _ in range(3):
+        one.train_on_batch(x, y)
+    one.save_checkpoint(tmp_path / "c.npz")
+    other.load_checkpoint(tmp_path / "c.npz")
+    for _ in range(3):
+        assert one.train_on_batch(x, y) == other.train_on_batch(x, y)
+    np.testing.assert_equal(one.get_weights(), other.get_weights())
+
+
 def test_a_checkpoint_within_a_training_is_gone_on_from(tmp_path: Path) -> None:
     x, y = problem()
     path = tmp_path / "c.npz"
@@ -321,7 +349,7 @@ def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:
     for change, message in (
         (lambda state: state["weights"].pop(), "has 15 weights, got 14"),
         (
-            lambda state: state["optimizer"]["slots"].update(m=np.ones(3)),
+            lambda state: state["optimizer"]["slots"].clear(),
             "that of another optimizer or model",
         ),
         (lambda state: state.update(format="?"), "is no checkpoint of a training"),

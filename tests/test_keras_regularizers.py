@@ -66,6 +66,7 @@ CASES: dict[str, tuple[tuple[int, ...], Case]] = {
             k.Conv2DTranspose(3, 2, bias_regularizer="l1", kernel_constraint="unit_norm"),
             k.PReLU(alpha_regularizer="l2", alpha_constraint="non_neg", shared_axes=[1, 2]),
             k.Activation("tanh", activity_regularizer="l1"),
+            k.ActivityRegularization(l1=0.01, l2=0.02),
             k.Flatten(),
         ],
     ),

@@ -248,6 +248,16 @@ def test_initializers_have_keras_spread(name: str, deviation: float) -> None:
     np.testing.assert_array_equal(seeded((4, 5)), seeded((4, 5)))
 
 
+def test_initializers_count_the_axes_that_they_are_told() -> None:
+    given = initializers.VarianceScaling(2.0, "fan_in", input_axes=[0, 2], output_axes=[1])
+    assert given((20, 300, 30)).std() == pytest.approx(np.sqrt(2 / 600), rel=0.02)
+    again = initializers.deserialize(initializers.serialize(given))
+    assert again.get_config() == given.get_config()
+    assert initializers.glorot_uniform is initializers.GlorotUniform
+    with pytest.raises(ValueError, match="HeNormal: give input_axes and output_axes, or neither"):
+        initializers.HeNormal(input_axes=[0])
+
+
 def test_constant_initializers() -> None:
     np.testing.assert_array_equal(initializers.get("ones")((2,)), [1, 1])
     np.testing.assert_array_equal(initializers.Constant(2.5)((2, 1)), [[2.5], [2.5]])

@@ -18,7 +18,7 @@ from fastrnn.initializers.random import (
     TruncatedNormal,
     VarianceScaling,
 )
-from fastrnn.utils import naming
+from fastrnn.utils import custom_object_scope, naming
 
 _CLASSES: tuple[type[Initializer], ...] = (
     Constant,
@@ -87,6 +87,19 @@ def serialize(initializer: Any) -> Any:
     return naming.description(initializer)
 
 
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The initializer for what `serialize` returned."""
+    with custom_object_scope(custom_objects):
+        return get(config)
+
+
+def __getattr__(name: str) -> Any:
+    """Keras' other names of the classes: ``initializers.glorot_uniform``."""
+    if name in _TABLE:
+        return _TABLE[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "Constant",
     "GlorotNormal",
@@ -104,6 +117,7 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "deserialize",
     "get",
     "serialize",
 ]

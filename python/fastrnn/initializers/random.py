@@ -102,8 +102,8 @@ class VarianceScaling(RandomInitializer):
     mode : {"fan_in", "fan_out", "fan_avg"}
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}
     seed : int, optional
-    input_axes, output_axes : None
-        Taken as Keras writes them; inputs and outputs are a weight's last two axes.
+    input_axes, output_axes : sequence of int, optional
+        Axes of a weight that count its inputs and outputs; the last two unless given.
 
     References
     ----------
@@ -119,15 +119,12 @@ class VarianceScaling(RandomInitializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
-        input_axes: None = None,
-        output_axes: None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(seed)
-        for name, axes in (("input_axes", input_axes), ("output_axes", output_axes)):
-            if axes is not None:
-                raise ValueError(
-                    f"{type(self).__name__}: {name} is not supported, leave it None, got {axes}"
-                )
+        if (input_axes is None) != (output_axes is None):
+            raise ValueError(f"{type(self).__name__}: give input_axes and output_axes, or neither")
         if scale <= 0:
             raise ValueError(f"VarianceScaling: scale must be positive, got {scale}")
         if mode not in self._MODES:
@@ -139,9 +136,17 @@ class VarianceScaling(RandomInitializer):
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
+        self.input_axes = input_axes
+        self.output_axes = output_axes
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        fan_in, fan_out = fans(shape)
+        if self.input_axes is None or self.output_axes is None:
+            fan_in, fan_out = fans(shape)
+        else:
+            fan_in, fan_out = (
+                math.prod(shape[axis] for axis in axes)
+                for axes in (self.input_axes, self.output_axes)
+            )
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
         if self.distribution == "uniform":
@@ -157,7 +162,14 @@ class VarianceScaling(RandomInitializer):
             "mode": self.mode,
             "distribution": self.distribution,
             "seed": self.seed,
+            **self._axes_config(),
         }
+
+    def _axes_config(self) -> dict[str, Any]:
+        # Keras before 3.15 knows no axes.
+        if self.input_axes is None:
+            return {}
+        return {"input_axes": self.input_axes, "output_axes": self.output_axes}
 
 
 class _NamedScaling(VarianceScaling):
@@ -168,13 +180,16 @@ class _NamedScaling(VarianceScaling):
     _distribution: str
 
     def __init__(
-        self, seed: int | None = None, input_axes: None = None, output_axes: None = None
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         numbers = self._scale, self._mode, self._distribution
         super().__init__(*numbers, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+        return {"seed": self.seed, **self._axes_config()}
 
 
 class GlorotUniform(_NamedScaling):

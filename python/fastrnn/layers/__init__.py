@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastrnn.layers.activation import Activation
 from fastrnn.layers.activation_layers import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from fastrnn.layers.activity_regularization import ActivityRegularization
 from fastrnn.layers.attention import AdditiveAttention, Attention
 from fastrnn.layers.bidirectional import Bidirectional
 from fastrnn.layers.border import (
@@ -78,6 +79,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     LSTM,
     RNN,
     Activation,
+    ActivityRegularization,
     Add,
     AdditiveAttention,
     Attention,
@@ -180,6 +182,7 @@ __all__ = [
     "RNN",
     "AbstractRNNCell",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "AdditiveAttention",
     "Attention",

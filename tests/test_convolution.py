@@ -236,6 +236,16 @@ def test_more_work_than_a_thread_takes_alone_is_the_same_on_three(rng: np.random
             assert np.array_equal(results[0][name], results[1][name]), name
 
 
+def test_what_auto_stands_for_can_be_asked() -> None:
+    assert ops.conv_algorithm((8, 28, 28, 64), (3, 3, 64, 64), padding="same") == "winograd"
+    assert ops.conv_algorithm((8, 28, 28, 64), [3, 3, 64, 64], strides=[2, 2]) == "direct"
+    assert ops.conv_algorithm((8, 28, 28, 3), (3, 3, 3, 64)) == "direct"
+    assert ops.conv_algorithm((8, 28, 64), (3, 64, 64)) == "direct"
+    assert ops.conv_algorithm((8, 28, 28, 64), (3, 3, 1, 64), groups=64) == "direct"
+    with pytest.raises(ValueError, match="must have 64 channels"):
+        ops.conv_algorithm((8, 28, 28, 3), (3, 3, 64, 64))
+
+
 def test_an_empty_batch_gives_empty_results_and_zero_gradients() -> None:
     x, kernel = np.zeros((0, 5, 6, 2), np.float32), np.ones((3, 2, 2, 4), np.float32)
     y = ops.conv2d(x, kernel)

@@ -72,7 +72,7 @@ def test_the_report_of_a_whole_model() -> None:
     assert [(record.layer, record.kernel, record.reason) for record in report] == [
         (
             "conv",
-            "direct convolution, patches read in place",
+            "direct convolution",
             "relu applied to the sums in registers",
         ),
         (

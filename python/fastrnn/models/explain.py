@@ -188,7 +188,19 @@ def _windowed(layer: Any, masked: bool) -> Text:
     }
     name = type(layer).__name__
     kernel = next((text for prefix, text in kinds.items() if name.startswith(prefix)), None)
-    return _activated(layer, kernel or "direct convolution, patches read in place")
+    return _activated(layer, kernel or f"{_algorithm(layer)} convolution")
+
+
+def _algorithm(layer: Any) -> str:
+    """The algorithm for a batch of 32 where the layer's input leaves its size open."""
+    if layer.op.endswith("_transpose"):
+        return "transposed"
+    batch, *sizes = layer.input_shape
+    if len(sizes) > layer.rank + 1:  # frames are folded into the batch
+        steps, *sizes = sizes
+        batch = (batch or 32) * (steps or 1)
+    x = tuple(size or 64 for size in sizes)
+    return ops.conv_algorithm((batch or 32, *x), layer.kernel.shape, **layer.op_options())
 
 
 def _activation(layer: Any, masked: bool) -> Text:

@@ -14,6 +14,7 @@ from fastrnn.ops.convolution import (
     conv2d_backward,
     conv3d,
     conv3d_backward,
+    conv_algorithm,
 )
 from fastrnn.ops.convolution_transpose import (
     conv1d_transpose,
@@ -122,6 +123,7 @@ __all__ = [
     "conv3d_backward",
     "conv3d_transpose",
     "conv3d_transpose_backward",
+    "conv_algorithm",
     "conv_lstm2d",
     "conv_lstm2d_backward",
     "conv_lstm2d_forward",

@@ -158,6 +158,12 @@ def _placed(
     return places, count, [x[0], x[-1], filters, count, *places.numbers()]
 
 
+def chosen_algorithm(op: str, x: tuple[int, ...], kernel: tuple[int, ...], **options: Any) -> str:
+    """Return what "auto" stands for with arrays of these shapes."""
+    shape = _placed(op, len(x) - 2, x, kernel, **options)[2]
+    return ALGORITHMS[_core.conv_algorithm(shape)]
+
+
 def fused_number(activation: str | None) -> int | None:
     """Return the core's number of an activation that it applies by itself, else None."""
     if activation is None or activation in FUSED_ACTIVATIONS:

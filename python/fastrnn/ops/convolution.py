@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastrnn.ops import _convolve
@@ -16,6 +17,7 @@ __all__ = [
     "conv2d_backward",
     "conv3d",
     "conv3d_backward",
+    "conv_algorithm",
 ]
 
 
@@ -259,6 +261,42 @@ def conv3d_backward(
         "conv3d", 3, dy, x, kernel, strides, padding, dilation, groups, algorithm,
         y, activation, use_bias, need_dx, out,
     )  # fmt: skip
+
+
+def conv_algorithm(
+    x_shape: Sequence[int],
+    kernel_shape: Sequence[int],
+    *,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation: PerAxis = 1,
+    groups: int = 1,
+) -> str:
+    """Which algorithm "auto" stands for in the forward pass.
+
+    Parameters
+    ----------
+    x_shape, kernel_shape : sequence of int
+        Shapes of the arrays that :func:`conv1d`, :func:`conv2d` or :func:`conv3d` would get.
+    strides, padding, dilation, groups
+        As they take them.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from fastrnn import ops
+    >>> ops.conv_algorithm((32, 56, 56, 64), (3, 3, 64, 64), padding="same")
+    'winograd'
+    >>> ops.conv_algorithm((32, 56, 56, 64), (3, 3, 64, 64), strides=2)
+    'direct'
+    """
+    options = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    x, kernel = tuple(x_shape), tuple(kernel_shape)
+    return _convolve.chosen_algorithm("conv_algorithm", x, kernel, **frozen)
 
 
 def _conv(

@@ -416,7 +416,7 @@ def test_all_that_tutorials_import() -> None:
     assert metrics.categorical_accuracy([[0, 1]], [[0.2, 0.8]]).tolist() == [1]
     for name in ("EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau", "TensorBoard"):
         assert callable(getattr(callbacks, name)), name
-    for name in ("Adam", "SGD", "RMSprop"):
+    for name in ("Adam", "AdamW", "Adamax", "Nadam", "SGD", "RMSprop", "Adagrad", "Adadelta"):
         assert getattr(optimizers, name)(lr=0.5).learning_rate == 0.5
     for found in (ImageDataGenerator, array_to_img, img_to_array, load_img, save_img, l1, l2):
         assert callable(found)

@@ -269,6 +269,11 @@ ERRORS: list[tuple[Callable[[], object], type[Exception], str]] = [
         "ctc_loss: logits must be (N, T, C) with C >= 1, got (5, 3)",
     ),
     (
+        lambda: ops.ctc_loss(np.zeros((2**31, 0, 3), np.float32), np.zeros((2**31, 0), int)),
+        ValueError,
+        "ctc_loss: N must be at most 1073741824, got 2147483648",
+    ),
+    (
         lambda: ops.ctc_loss(LOGITS, [[1]]),
         ValueError,
         "ctc_loss: labels must be (N, L) = (2, L), got (1, 1)",

@@ -108,6 +108,10 @@ def test_metrics_in_training(rng: np.random.Generator, capsys: pytest.CaptureFix
 
 ERRORS: list[tuple[Callable[[], object], str]] = [
     (lambda: metrics.Precision(1.5), "precision: thresholds must be from 0 to 1, got 1.5"),
+    (
+        lambda: metrics.Precision(class_id=3)(np.ones((2, 3)), np.ones((2, 3))),
+        "class_id must be a class on the last axis of predictions (2, 3), got 3",
+    ),
     (lambda: metrics.AUC(1), "auc: num_thresholds must be greater than 1, got 1"),
     (lambda: metrics.AUC(curve="P"), "auc: curve must be one of ROC, PR, PRGAIN, got 'P'"),
     (

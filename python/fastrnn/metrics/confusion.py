@@ -252,6 +252,11 @@ def of_class(class_id: int | None, labels: Array, predictions: Array) -> tuple[A
     """The columns of one class, or all."""
     if class_id is None:
         return labels, predictions
+    if predictions.ndim < 2 or not 0 <= class_id < predictions.shape[-1]:
+        raise ValueError(
+            f"class_id must be a class on the last axis of predictions {predictions.shape}, "
+            f"got {class_id}"
+        )
     columns = slice(class_id, class_id + 1)
     return labels[..., columns], predictions[..., columns]
 

@@ -219,6 +219,10 @@ def _loss(
         raise TypeError(f"{op}: labels must be integers, got dtype {y.dtype}")
     if y.ndim != 2 or len(y) != rows:
         raise ValueError(f"{op}: labels must be (N, L) = ({rows}, L), got {y.shape}")
+    if (steps + 1) * (y.shape[1] + 1) > _arrays.MOST_ELEMENTS:
+        raise ValueError(
+            f"{op}: T x L must be at most {_arrays.MOST_ELEMENTS}, got {steps} x {y.shape[1]}"
+        )
     ends = _lengths(op, "logit_lengths", logit_lengths, rows, steps, "T")
     counts = _lengths(op, "label_lengths", label_lengths, rows, y.shape[1], "L")
     # A copy: the core indexes with these, and nobody may change them between check and use.
@@ -240,6 +244,7 @@ def _logits(op: str, value: object) -> Array:
     logits = floats(op, "logits", value)
     if logits.ndim != 3 or not logits.shape[2]:
         raise ValueError(f"{op}: logits must be (N, T, C) with C >= 1, got {logits.shape}")
+    _arrays.check_sizes(op, N=logits.shape[0], T=logits.shape[1], C=logits.shape[2])
     return logits
 
 

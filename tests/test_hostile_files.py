@@ -261,6 +261,18 @@ def test_a_heap_without_end(tmp_path: Path) -> None:
         models.load_model(path)
 
 
+def test_attributes_of_another_type(tmp_path: Path) -> None:
+    path = tmp_path / "model.h5"
+    small().save(path)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["training_config"]
+        numbers = np.empty((), h5py.vlen_dtype(np.int64))
+        numbers[()] = np.arange(3)
+        file.attrs["training_config"] = numbers
+    with pytest.raises(ValueError, match="training_config holds neither text nor numbers"):
+        models.load_model(path)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_save_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:
     code = """

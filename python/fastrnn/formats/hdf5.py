@@ -149,7 +149,7 @@ def read_array(where: str, dataset: Any) -> NDArray[Any]:
     if declared > LARGEST_UNCHECKED and declared > LARGEST_EXPANSION * stored:
         raise ValueError(f"{where} declares {declared} bytes, but {stored} are stored")
     kind = dataset.dtype.kind
-    if kind == "V" and dataset.dtype.itemsize == 2 and dataset.attrs.get("dtype") == "bfloat16":
+    if kind == "V" and dataset.dtype.itemsize == 2 and read_text(dataset, "dtype") == "bfloat16":
         return bfloat16_to_float32(dataset[()].view(np.uint16))
     if kind not in "fiu":
         raise ValueError(f"{where} holds {dataset.dtype}, not numbers")
@@ -164,10 +164,17 @@ def bfloat16_to_float32(bits: NDArray[Any]) -> NDArray[Any]:
 
 
 def read_attribute(group: Any, name: str) -> Any:
-    """An attribute, of a size that is looked at first, or None."""
+    """An attribute of text or numbers, after a look at its type and size, or None.
+
+    Of other types, the HDF5 library may follow addresses that a damaged file makes up.
+    """
+    from h5py import h5t
+
     if name not in group.attrs:
         return None
     entry = group.attrs.get_id(name)
+    if not isinstance(entry.get_type(), (h5t.TypeStringID, h5t.TypeIntegerID, h5t.TypeFloatID)):
+        raise ValueError(f"the attribute {name} holds neither text nor numbers")
     size = entry.dtype.itemsize * math.prod(entry.shape)
     if size > LARGEST_UNCHECKED:
         raise ValueError(f"the attribute {name} declares {size} bytes")

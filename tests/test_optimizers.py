@@ -289,6 +289,17 @@ def test_learning_rates() -> None:
         optimizers.SGD({"class_name": "CosinDecay", "config": {}})
 
 
+def test_a_learning_rate_of_zero_changes_nothing(rng: np.random.Generator) -> None:
+    for name in ("SGD", "RMSprop", "Adam", "Adadelta", "Adagrad", "Adamax", "Lion", "Nadam"):
+        parameters = buffer(rng)
+        optimizer = getattr(optimizers, name)(0.0)
+        optimizer.build(parameters)
+        before = parameters.weights.copy()
+        parameters.grads[...] = 1
+        optimizer.step()
+        np.testing.assert_array_equal(parameters.weights, before)
+
+
 def test_state_is_set_whole_or_not_at_all(rng: np.random.Generator) -> None:
     one = optimizers.Nadam(0.01, use_ema=True)
     one.build(buffer(rng))

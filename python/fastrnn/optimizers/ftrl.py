@@ -91,7 +91,7 @@ class Ftrl(Optimizer):
             lr=learning_rate,
             power=self.learning_rate_power,
             l1=self.l1_regularization_strength,
-            l2=self.l2_regularization_strength + self.beta / (2 * learning_rate),
+            l2=self.l2_regularization_strength + (self.beta and self.beta / (2 * learning_rate)),
             shrinkage=self.l2_shrinkage_regularization_strength,
             **before,
         )

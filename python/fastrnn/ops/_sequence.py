@@ -35,27 +35,17 @@ class Weights:
     peephole: Array | None
     activation: ActivationLike
     recurrent_activation: ActivationLike
+    dtype: np.dtype[Any] = field(init=False)
+    input: int = field(init=False)
+    hidden: int = field(init=False)
+    blocks: int = field(init=False)
+    fused: bool = field(init=False)  # whether the C++ kernels know both activations
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.kernel.dtype
-
-    @property
-    def input(self) -> int:
-        return int(self.kernel.shape[0])
-
-    @property
-    def hidden(self) -> int:
-        return int(self.recurrent.shape[0])
-
-    @property
-    def blocks(self) -> int:
-        return int(_core.CELLS[self.cell][1])
-
-    @property
-    def fused(self) -> bool:
-        """Whether the C++ kernels know both activations."""
-        return _is_fused(self.activation) and _is_fused(self.recurrent_activation)
+    def __post_init__(self) -> None:
+        self.dtype = self.kernel.dtype
+        self.input, self.hidden = int(self.kernel.shape[0]), int(self.recurrent.shape[0])
+        self.blocks = int(_core.CELLS[self.cell][1])
+        self.fused = _is_fused(self.activation) and _is_fused(self.recurrent_activation)
 
     def parameters(self) -> dict[str, Array]:
         """Return those arrays that are given, by the names of their gradients."""

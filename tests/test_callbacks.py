@@ -351,6 +351,13 @@ def test_checksums() -> None:
     assert crc32c(bytes(range(32))) == 0x46DD794E
 
 
+def test_a_number_beyond_float32_is_infinite(tmp_path: Path) -> None:
+    log = EventFile(tmp_path)
+    log.scalar("loss", -1e300, 1)
+    log.flush()
+    assert records(tmp_path)[1].endswith(struct.pack("<f", float("-inf")))
+
+
 def test_events_are_framed(tmp_path: Path, data: tuple[Array, Array]) -> None:
     board = callbacks.TensorBoard(tmp_path, histogram_freq=1, update_freq=2)
     fit_with(data, [0.5, 0.25], board, validation_data=data, batch_size=10)

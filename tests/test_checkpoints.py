@@ -369,6 +369,7 @@ def test_states_are_kept_exactly(tmp_path: Path, rng: np.random.Generator) -> No
         "numbers": [1, -(1 << 100), 0.1, float("inf"), True, None, np.float32(0.1), np.int64(3)],
         "arrays": {"a": rng.normal(size=(3, 0, 2)), "b": [np.arange(5, dtype=np.uint8)]},
         "größe": "größe",
+        "taken": [{"array": "0"}, {"array": {"array": np.arange(2)}}, {"array": [], "more": 1}],
     }
     write_state(tmp_path / "s.npz", state)
     found = read_state(tmp_path / "s.npz")
@@ -389,6 +390,9 @@ def test_hostile_files_are_refused(tmp_path: Path) -> None:
             read_state(path)
     np.savez_compressed(path, state=np.zeros(1 << 20))
     with pytest.raises(ValueError, match="is compressed"):
+        read_state(path)
+    np.savez(path, state=np.frombuffer(b"[" * 200_000, np.uint8))
+    with pytest.raises(ValueError, match="is no checkpoint, or is damaged"):
         read_state(path)
     np.savez(path, state=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="is no checkpoint, or is damaged"):

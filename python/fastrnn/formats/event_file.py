@@ -51,7 +51,9 @@ class EventFile:
 
     def scalar(self, tag: str, value: float, step: int) -> None:
         """Note a number under a name."""
-        self._add(tag, step, _field(2, _FLOAT, float(value)))
+        with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite
+            number = np.float32(value)
+        self._add(tag, step, _field(2, _FLOAT, number))
 
     def histogram(self, tag: str, values: NDArray[Any], step: int) -> None:
         """Note how the finite ones of some values are distributed."""

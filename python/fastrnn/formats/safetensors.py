@@ -159,7 +159,7 @@ def save_file(
     """
     header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
     # Large numbers first, as the format wants it, so that all lie at multiples of their size.
-    ready = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    ready = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     ready = dict(sorted(ready.items(), key=lambda item: -item[1].dtype.itemsize))
     end = 0
     for name, array in ready.items():
@@ -230,6 +230,6 @@ def _fields(path: Any, name: str, value: Any) -> tuple[str, tuple[int, ...], int
             raise ValueError("numbers must be integers from 0")
     except (TypeError, ValueError, LookupError) as error:
         raise ValueError(f"{path}: the header's entry {name!r} is damaged: {error}") from None
-    if dtype not in _DTYPES:
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise ValueError(f"{path}: {name!r} is of type {dtype!r}, which fastrnn does not read")
     return dtype, tuple(shape), start, stop

@@ -1,7 +1,8 @@
 """States in one file: numbers, strings and arrays in lists and dicts, without pickle.
 
 The file is a ZIP of arrays as `numpy.savez` writes it, nothing compressed. The array ``state``
-holds JSON, in which ``{"array": "7"}`` stands for the array of that name.
+holds JSON, in which ``{"array": "7"}`` stands for the array of that name, and ``{"array": [x]}``
+for a dict of that one key.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ from fastrnn._files import atomic_path
 
 _STATE = "state"
 _ARRAY = "array"
+_FAILURES = (
+    OSError,
+    ValueError,
+    LookupError,
+    EOFError,
+    MemoryError,
+    RuntimeError,  # encrypted, or nested too deeply
+    zipfile.BadZipFile,
+)
 
 
 def write_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
@@ -62,7 +72,7 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:
         state: dict[str, Any] = _unpacked(json.loads(text), arrays)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}") from None
-    except (OSError, ValueError, LookupError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except _FAILURES as error:
         raise ValueError(f"{path} is no checkpoint, or is damaged: {error}") from None
     return state
 
@@ -89,7 +99,8 @@ def _packed(value: Any, arrays: dict[str, NDArray[Any]], where: str) -> Any:
     if isinstance(value, (list, tuple)):
         return [_packed(part, arrays, f"{where}[{i}]") for i, part in enumerate(value)]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _packed(part, arrays, f"{where}[{key!r}]") for key, part in value.items()}
+        entries = {k: _packed(part, arrays, f"{where}[{k!r}]") for k, part in value.items()}
+        return {_ARRAY: [entries[_ARRAY]]} if entries.keys() == {_ARRAY} else entries
     raise TypeError(
         f"a checkpoint cannot hold {where}: it is {type(value).__name__}, not a number, a "
         "string, an array, or a list or a dict by names of these"
@@ -101,6 +112,9 @@ def _unpacked(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
         return [_unpacked(part, arrays) for part in value]
     if isinstance(value, dict):
         if value.keys() == {_ARRAY}:
-            return arrays[f"{value[_ARRAY]}.npy"]
+            place = value[_ARRAY]
+            if isinstance(place, list):
+                return {_ARRAY: _unpacked(place[0], arrays)}
+            return arrays[f"{place}.npy"]
         return {key: _unpacked(part, arrays) for key, part in value.items()}
     return value

@@ -217,3 +217,15 @@ def test_names_of_losses_and_metrics(loss: str, form: str, tmp_path: Path) -> No
     theirs = keras.models.load_model(path)
     mine, other = ours.train_on_batch(x, y), theirs.train_on_batch(x, y)
     np.testing.assert_allclose(mine, [float(value) for value in other], rtol=1e-4)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_model_without_weights_is_compiled(form: str, tmp_path: Path) -> None:
+    theirs = keras.Sequential([keras.layers.Dense(2)])
+    theirs.compile("adam", "mse")
+    path = tmp_path / f"model.{form}"
+    theirs.save(path)
+    ours = models.load_model(path)
+    assert not ours.built
+    assert np.isfinite(ours.train_on_batch(np.ones((4, 3)), np.ones((4, 2))))
+    assert not models.load_model(path, compile=False).compiled

@@ -103,6 +103,7 @@ def test_layers_of_ones_own(tmp_path: Path) -> None:
         models.load_model(tmp_path / "model.keras")
     other = models.load_model(tmp_path / "model.keras", custom_objects={"Wide": Wide})
     assert type(other.layers[0]) is Wide
+    assert type(models.clone_model(model).layers[0]) is Wide
 
 
 def test_names_and_states_that_do_not_do(tmp_path: Path) -> None:
@@ -145,5 +146,6 @@ def test_options_that_a_kind_of_file_does_not_take(tmp_path: Path) -> None:
         model.save_weights(tmp_path / name)
         with pytest.raises(ValueError, match="by_name"):
             model.load_weights(tmp_path / name, by_name=True)
-    with pytest.raises(ValueError, match=r"is for \.safetensors files"):
-        model.load_weights(tmp_path / "a.weights.h5", format="torch")
+    for method in (model.load_weights, model.save_weights):
+        with pytest.raises(ValueError, match=r"is for \.safetensors files"):
+            method(tmp_path / "a.weights.h5", format="torch")

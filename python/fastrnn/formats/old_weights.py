@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastrnn.formats.keras_config import Version
 from fastrnn.layers import Layer, Recurrent
+from fastrnn.layers.layer import all_layers
 from fastrnn.layers.variable import Variable
 
 Array = NDArray[Any]
@@ -35,7 +36,7 @@ def converted(
     """
     result = list(values)
     place = {id(variable): index for index, variable in enumerate(variables)}
-    for part in _parts(layer):
+    for part in all_layers(layer):
         indices = [place[id(v)] for v in part._variables if id(v) in place]
         before = [result[index] for index in indices]
         after = _recurrent(part, before) if isinstance(part, Recurrent) else before
@@ -44,12 +45,6 @@ def converted(
         for index, value in zip(indices, after, strict=True):
             result[index] = value
     return result, any(one is not other for one, other in zip(result, values, strict=True))
-
-
-def _parts(layer: Layer) -> Iterator[Layer]:
-    yield layer
-    for _, inner in layer.sublayers():
-        yield from _parts(inner)
 
 
 def _recurrent(layer: Recurrent, values: list[Array]) -> list[Array]:

@@ -376,6 +376,11 @@ def _once(variables: list[Variable]) -> list[Variable]:
     return list(dict.fromkeys(variables))
 
 
+def all_layers(layer: Layer) -> list[Layer]:
+    """A layer and those inside it."""
+    return [layer, *(part for _, inner in layer.sublayers() for part in all_layers(inner))]
+
+
 def by_class(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
     """Layers under the names that Keras' files give them: their classes, numbered in order."""
     seen: dict[str, int] = {}

@@ -15,7 +15,7 @@ from fastrnn.layers.cell import (
     sizes_of,
 )
 from fastrnn.layers.fused_cells import FusedCell
-from fastrnn.layers.layer import Array, Layer
+from fastrnn.layers.layer import Array, Layer, all_layers
 from fastrnn.layers.recurrent_base import RecurrentBase, flat, over_steps
 
 
@@ -184,7 +184,7 @@ class CellRunner:
                 states = [_choose(mask[:, t], *p) for p in zip(new, states, strict=True)]
             y[:, t] = output
             if training:
-                kept.append((t, [layer.saved for layer in _all_layers(cell)]))
+                kept.append((t, [layer.saved for layer in all_layers(cell)]))
         final = tuple(np.array(state, self.dtype, order="C") for state in states)
         return y, final, (kept, x.shape, mask)
 
@@ -210,7 +210,7 @@ class CellRunner:
         dx = np.zeros(shape, self.dtype) if self.need_dx else None
         with _SummedGradients(cell) as sums:
             for t, saved in reversed(kept):
-                for layer, value in zip(_all_layers(cell), saved, strict=True):
+                for layer, value in zip(all_layers(cell), saved, strict=True):
                     layer.saved = value
                 here = carried if dy is None else carried + dy[:, t]
                 after = d
@@ -272,11 +272,6 @@ def _single_cells(cell: Any) -> list[Any]:
 
 def _runner(cell: Any) -> Any:
     return cell.layer if isinstance(cell, FusedCell) else CellRunner(cell)
-
-
-def _all_layers(layer: Layer) -> list[Layer]:
-    """A layer and those inside it."""
-    return [layer, *(part for _, inner in layer.sublayers() for part in _all_layers(inner))]
 
 
 def _choose(valid: Array, new: Any, old: Any) -> Array:

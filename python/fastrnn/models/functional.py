@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from fastrnn.layers import Layer, register
-from fastrnn.layers.layer import by_class
+from fastrnn.layers.layer import all_layers, by_class
 from fastrnn.layers.symbolic import Node
 from fastrnn.models import graph_config
 from fastrnn.models.composite import Composite
@@ -131,7 +131,7 @@ class Functional(Composite):
             step.release = sorted(read)
             kept |= read
         users: dict[int, int] = {}
-        families = [list(_family(step.layer)) for step in self._steps]
+        families = [all_layers(step.layer) for step in self._steps]
         for family in families:
             for layer in family:
                 users[id(layer)] = users.get(id(layer), 0) + 1
@@ -384,12 +384,6 @@ def _distinct(names: list[str]) -> list[str]:
         counts[name] = number + 1
         result.append(f"{name}_{number}" if number else name)
     return result
-
-
-def _family(layer: Layer) -> Iterator[Layer]:
-    yield layer
-    for _, inner in layer.sublayers():
-        yield from _family(inner)
 
 
 def _listed(slots: Any) -> list[int]:

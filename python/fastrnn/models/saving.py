@@ -13,6 +13,7 @@ from fastrnn.formats import hdf5, keras_h5, keras_json, keras_zip, torch_state_d
 from fastrnn.formats.keras_config import parse_version, readable
 from fastrnn.initializers.reserved import values_follow
 from fastrnn.layers import deserialize
+from fastrnn.layers.layer import all_layers
 from fastrnn.models.model import Model
 from fastrnn.utils.custom_objects import custom_object_scope
 
@@ -103,29 +104,27 @@ def _load_keras(path: Path, compile: bool) -> Model:
         version = parse_version(file.metadata.get("keras_version"))
         description = readable(file.description, version)
         model = model_of_size(description, file.weights_size)
+        settings = description.get("compile_config") if compile else None
         if not model.built:
+            _compile_from_config(model, settings)
             return model
         with file.open_weights() as weights:
             unchanged = weights_h5.read(weights, model, _FAILURE, version=version)
-            settings = description.get("compile_config")
-            if compile and settings:
-                _compile_from_config(model, settings)
-                if unchanged:
-                    _restore_optimizer(model, weights_h5.read_optimizer, weights)
+            _compile_from_config(model, settings)
+            if settings and unchanged:
+                _restore_optimizer(model, weights_h5.read_optimizer, weights)
     return model
 
 
 def _load_h5(path: Path, compile: bool) -> Model:
     with hdf5.open_file(path, str(path)) as file:
         description, settings, version = keras_h5.description(file)
+        settings = readable(settings, version) if compile else None
         model = model_of_size(readable(description, version), path.stat().st_size)
-        if not model.built:
-            return model
-        unchanged = keras_h5.load_weights(file, model, _FAILURE)
-        if compile and settings:
-            _compile_from_config(model, readable(settings, version))
-            if unchanged:
-                _restore_optimizer(model, keras_h5.read_optimizer, file)
+        unchanged = model.built and keras_h5.load_weights(file, model, _FAILURE)
+        _compile_from_config(model, settings)
+        if settings and unchanged:
+            _restore_optimizer(model, keras_h5.read_optimizer, file)
     return model
 
 
@@ -144,6 +143,8 @@ def save_weights(
         raise ValueError(f"{model.name}: has no weights to save; build() it or train it first")
     if path.suffix == ".safetensors":
         torch_state_dict.save_file(model, path, overwrite, format)
+    elif format is not None:
+        raise ValueError(f"save_weights: format={format!r} is for .safetensors files")
     elif path.name.endswith(".weights.h5"):
         weights_h5.save(model, path, overwrite)
     elif path.suffix in (".h5", ".hdf5"):
@@ -237,8 +238,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     with failing_as("model_from_json"), custom_object_scope(custom_objects):
         description = readable(keras_json.parse("the text", json_string))
         model = model_from_config(description)
-        if description.get("compile_config"):
-            _compile_from_config(model, description["compile_config"])
+        _compile_from_config(model, description.get("compile_config"))
     return model
 
 
@@ -253,11 +253,15 @@ def clone_model(model: Model) -> Model:
     >>> copy.count_params() == model.count_params()
     True
     """
-    return model_from_config(keras_json.describe(model))
+    classes = {type(layer).__name__: type(layer) for layer in all_layers(model)}
+    with custom_object_scope(classes):
+        return model_from_config(keras_json.describe(model))
 
 
-def _compile_from_config(model: Model, settings: dict[str, Any]) -> None:
-    """Compile a model as a file says."""
+def _compile_from_config(model: Model, settings: dict[str, Any] | None) -> None:
+    """Compile a model as a file says, if it does."""
+    if not settings:
+        return
     known = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
     try:
         model.compile(**{name: settings[name] for name in known if name in settings})

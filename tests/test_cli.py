@@ -431,9 +431,12 @@ def test_a_wrong_model_file_is_an_error(trained: Path, clips: Path, tmp_path: Pa
         del file["weights"]["0000"]
         file["weights"].create_dataset("0000", (2**20, 2**20), "f4", chunks=True)
     assert "declares 4398046511104 bytes" in run("predict", tmp_path / "huge.h5", clip, code=1)
-    assert "not a readable model file" in run(
-        "predict", old("config.h5", preprocessing=None), clip, code=1
-    )
+    for changes, reason in (
+        ({"preprocessing": None}, "TypeError: 'NoneType' object"),
+        ({"architecture": {"network": "cnn-lstm", "units": [60_000]}}, "larger than the file's"),
+    ):
+        said = run("predict", old("config.h5", **changes), clip, code=1)
+        assert re.search(rf"config\.h5: .*{reason}", said)
 
 
 def test_inspect_and_convert(trained: Path, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from fastrnn.apps.networks import Architecture, build_network
 from fastrnn.data import Clip, WindowedClips
-from fastrnn.models import Sequential
+from fastrnn.formats import hdf5, keras_json, keras_zip
+from fastrnn.models import Sequential, load_model
+from fastrnn.models.saving import failing_as, weights_of_size
 from fastrnn.video import Preprocessing, read_clip
 
 FloatArray = npt.NDArray[np.float32]
@@ -175,7 +177,6 @@ class VideoClassifier:
             The file to write.
         """
         from fastrnn import __version__
-        from fastrnn.formats import keras_zip
 
         about = {
             "format": FORMAT,
@@ -191,8 +192,6 @@ class VideoClassifier:
     @staticmethod
     def is_file(path: str | os.PathLike[str]) -> bool:
         """Whether a file is a classifier's, as far as can be seen without reading it all."""
-        from fastrnn.formats import hdf5, keras_zip
-
         if not Path(path).is_file():
             return False
         if hdf5.is_hdf5(Path(path)):
@@ -224,12 +223,10 @@ class VideoClassifier:
         ValueError
             If the file is no classifier, is damaged, or was written in a newer format.
         """
-        from fastrnn.formats import hdf5
-
         if not Path(path).is_file():
             raise FileNotFoundError(f"no such model file: {path}")
         read = _read_h5 if hdf5.is_hdf5(Path(path)) else _read_keras
-        try:
+        with failing_as(path), weights_of_size(os.path.getsize(path)):
             config, weights = read(path)
             version = int(config.get("format_version", 0))
             if version > FORMAT_VERSION:
@@ -238,9 +235,6 @@ class VideoClassifier:
                     f"reads up to {FORMAT_VERSION}"
                 )
             classifier = _from_config(cls, config, version)
-        except (OSError, KeyError, TypeError, AttributeError) as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(f"{path}: not a readable model file ({reason})") from error
         expected = [np.shape(weight) for weight in classifier.model.get_weights()]
         got = [weight.shape for weight in weights]
         if expected != got:
@@ -250,9 +244,6 @@ class VideoClassifier:
 
 
 def _read_keras(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
-    from fastrnn.formats import keras_json, keras_zip
-    from fastrnn.models import load_model
-
     with keras_zip.open_file(path) as file:
         about = file.asset(ASSET)
     if about is None:
@@ -263,8 +254,6 @@ def _read_keras(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[npt.
 
 def _read_h5(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
     """The form of versions 1 and 2."""
-    from fastrnn.formats import hdf5, keras_json
-
     with hdf5.open_file(Path(path), str(path)) as file:
         if hdf5.read_text(file, "format") != FORMAT:
             raise ValueError(f"{path}: not a {FORMAT} file")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +128,14 @@ def _load_h5(path: Path, compile: bool) -> Model:
     return model
 
 
+def weights_of_size(stored: int) -> AbstractContextManager[None]:
+    """Have weights made within the block be zeros, no more than a file of a size can hold."""
+    return values_follow(hdf5.largest_weights(stored))
+
+
 def model_of_size(description: dict[str, Any], stored: int) -> Model:
     """A model whose weights a file of a size can hold."""
-    with values_follow(hdf5.largest_weights(stored)):
+    with weights_of_size(stored):
         return model_from_config(description)
 
 

@@ -87,6 +87,23 @@ def test_samples_of_any_length_count_alike(rng: np.random.Generator) -> None:
     assert metric.result() == pytest.approx(np.mean(each))
 
 
+def test_whole_numbers_do_not_wrap_round(rng: np.random.Generator) -> None:
+    y_true, y_pred = rng.integers(0, 256, (2, N, C), dtype=np.uint8)
+    apart = y_pred.astype(float) - y_true
+    rmse = in_batches(metrics.RootMeanSquaredError(), y_true, y_pred)
+    assert rmse == pytest.approx(np.sqrt((apart**2).mean()))
+    scores, labels = np.array([[0, 7, 3]]), np.array([[0, 1, 1]])
+    for dtype in (np.uint8, np.int32):
+        assert metrics.Recall(top_k=1)(labels, scores.astype(dtype)) == 0.5
+
+
+def test_weights_in_a_column(rng: np.random.Generator) -> None:
+    y_true, y_pred = rng.integers(0, C, (2, N))
+    weights = rng.random(N)
+    flat = metrics.MeanIoU(C)(y_true, y_pred, weights)
+    assert metrics.MeanIoU(C)(y_true, y_pred, weights[:, None]) == flat
+
+
 def test_metrics_in_training(rng: np.random.Generator, capsys: pytest.CaptureFixture[str]) -> None:
     x, y = rng.normal(size=(N, 5)), np.eye(C)[rng.integers(0, C, N)]
 
@@ -114,6 +131,10 @@ ERRORS: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: metrics.AUC(1), "auc: num_thresholds must be greater than 1, got 1"),
     (lambda: metrics.AUC(curve="P"), "auc: curve must be one of ROC, PR, PRGAIN, got 'P'"),
+    (
+        lambda: metrics.AUC(multi_label=True, num_labels=2)(np.eye(3), np.eye(3)),
+        "auc: predictions must have 2 labels on the last axis, got (3, 3)",
+    ),
     (
         lambda: metrics.PrecisionAtRecall(2),
         "precision_at_recall: recall must be from 0 to 1, got 2",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastrnn.losses.loss import fit_rank
+from fastrnn.losses.loss import as_float, fit_rank
 from fastrnn.metrics.metric import Array, Metric, same_rank
 
 
@@ -61,14 +61,18 @@ class Confusion(Metric):
     def update_state(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
-        labels, predictions = self.compared(*same_rank(y_true, y_pred))
+        labels, predictions = same_rank(y_true, y_pred)
+        labels, predictions = self.compared(labels, as_float(predictions))
         if labels.shape != predictions.shape:
             raise ValueError(
                 f"{self.name}: labels must be of the predictions' shape {predictions.shape}, "
                 f"got {labels.shape}"
             )
-        if predictions.dtype.kind != "f":
-            predictions = predictions.astype(np.float64)
+        if self.columns not in (None, predictions.shape[-1]):
+            raise ValueError(
+                f"{self.name}: predictions must have {self.columns} labels on the last axis, "
+                f"got {predictions.shape}"
+            )
         weights = np.ones(())
         if sample_weight is not None:
             weights = fit_rank(np.asarray(sample_weight, np.float64), predictions)

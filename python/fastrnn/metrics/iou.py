@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastrnn.losses.loss import fit_rank
 from fastrnn.metrics.metric import Metric
 
 
@@ -73,18 +74,18 @@ class IoU(Metric):
                 f"{self.name}: labels and predictions must be as many, "
                 f"got {labels.shape} and {predictions.shape}"
             )
-        shape = labels.shape
+        weights = None
+        if sample_weight is not None:
+            given = fit_rank(np.asarray(sample_weight, np.float64), labels)
+            weights = np.broadcast_to(given, labels.shape).ravel()
         labels = labels.ravel().astype(np.int64)
         predictions = predictions.ravel().astype(np.int64)
         count = self.num_classes
         known = (labels >= 0) & (labels < count) & (predictions >= 0) & (predictions < count)
         if self.ignore_class is not None:
             known &= labels != self.ignore_class
-        weights = None
-        if sample_weight is not None:
-            given = np.asarray(sample_weight, np.float64)
-            given = given.reshape(given.shape + (1,) * (len(shape) - given.ndim))
-            weights = np.broadcast_to(given, shape).ravel()[known]
+        if weights is not None:
+            weights = weights[known]
         pairs = labels[known] * count + predictions[known]
         self._counts += np.bincount(pairs, weights, count * count).reshape(count, count)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn import losses
+from fastrnn.losses.loss import as_float
 from fastrnn.metrics.metric import Array, FunctionMetric, Mean, Metric, same_rank
 
 _EPSILON = 1e-7
@@ -29,7 +30,7 @@ class RootMeanSquaredError(Mean):
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
         labels, predictions = same_rank(y_true, y_pred)
-        super().update_state(np.square(predictions - labels), sample_weight)
+        super().update_state(np.square(as_float(predictions) - labels), sample_weight)
 
     def result(self) -> float:
         return math.sqrt(super().result())

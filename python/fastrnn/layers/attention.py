@@ -139,12 +139,12 @@ class Attention(Layer):
         query, value, key = x[0], x[1], x[-1]
         query_mask, value_mask = (None, None) if mask is None else mask[:2]
         scores, cache = self.scores(query, key)
-        if value_mask is not None:
-            scores = np.where(value_mask[:, None], scores, scores - _HIDDEN)
+        seen = None if value_mask is None else value_mask[:, None]
         if use_causal_mask:
-            steps = np.arange(max(scores.shape[1:]))
-            later = steps[: scores.shape[1], None] < steps[: scores.shape[2]]
-            scores = np.where(later, scores - _HIDDEN, scores)
+            earlier = np.tri(*scores.shape[1:], dtype=np.bool_)
+            seen = earlier if seen is None else seen & earlier
+        if seen is not None:
+            scores = np.where(seen, scores, scores - _HIDDEN)
         scores = np.ascontiguousarray(scores, query.dtype)
         weights = drawn = ops.activation(scores, "softmax")
         keep = None

@@ -9,6 +9,7 @@ import pytest
 
 import fastrnn
 from fastrnn import Sequential, layers
+from fastrnn.ops import prepared
 from gradient_checks import check_gradients
 from layer_cases import CASES, IMAGE
 
@@ -62,8 +63,8 @@ def test_frames_are_not_copied(rng: np.random.Generator) -> None:
     layer = layers.Conv2D(3, 3)
     frames = rng.normal(size=(N, T, *IMAGE)).astype(np.float32)
     layer(frames, training=True)
-    images, _ = layer.saved[0]
-    assert np.shares_memory(images, frames)
+    convolution, _ = layer.saved[0]
+    assert np.shares_memory(convolution.x, frames)
 
 
 def test_masked_frames_are_skipped(rng: np.random.Generator) -> None:
@@ -229,19 +230,14 @@ class TestNeedDx:
     @pytest.fixture(autouse=True)
     def watch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[bool] = []
-        init = layers.Conv2D.__init__
+        backward = prepared.convolution_backward
 
-        def watched(layer: Any, *arguments: Any, **options: Any) -> None:
-            init(layer, *arguments, **options)
-            backward = layer._op_backward
+        def noted(*arguments: Any) -> Any:
+            gradients = backward(*arguments)
+            self.asked.append("x" in gradients)
+            return gradients
 
-            def noted(*args: Any, **kwargs: Any) -> Any:
-                self.asked.append(kwargs["need_dx"])
-                return backward(*args, **kwargs)
-
-            layer._op_backward = noted
-
-        monkeypatch.setattr(layers.Conv2D, "__init__", watched)
+        monkeypatch.setattr(prepared, "convolution_backward", noted)
 
     def train(self, *stack: Any) -> list[bool]:
         model = Sequential([layers.Input((T, 8, 7, 2)), *stack, layers.LSTM(2)])

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastrnn import initializers
 from fastrnn.layers.convolution_base import KernelLayer, PerAxis
-from fastrnn.layers.layer import check_positive
+from fastrnn.layers.layer import Array, check_positive
+from fastrnn.ops import prepared
 
 
 class Convolution(KernelLayer):
@@ -69,6 +70,16 @@ class Convolution(KernelLayer):
 
     def output_channels(self, channels: int) -> int:
         return self.filters
+
+    def run(self, images: Array, activation: Any) -> tuple[Array, Any]:
+        weights = self.kernel.value, self.bias_value
+        return prepared.convolution_forward(images, *weights, activation, **self._options)
+
+    def run_back(
+        self, dy: Array, kept: Any, y: Array | None, activation: Any, out: dict[str, Array] | None
+    ) -> dict[str, Array]:
+        use_bias = self.bias is not None
+        return prepared.convolution_backward(kept, dy, y, activation, use_bias, self.need_dx, out)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

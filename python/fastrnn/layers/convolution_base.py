@@ -86,27 +86,37 @@ class KernelLayer(Windowed):
         self.add_bias(self.output_channels(channels))
 
     def apply(self, x: Array, activation: Any) -> tuple[Array, Any]:
-        images = self.fold(x, x.shape)
-        y = self._op(
-            images, self.kernel.value, self.bias_value, activation=activation, **self._options
-        )
-        return self.unfold(y, x.shape), (images, x.shape)
+        y, kept = self.run(self.fold(x, x.shape), activation)
+        return self.unfold(y, x.shape), (kept, x.shape)
 
     def gradients(
         self, dy: Array, saved: Any, y: Array | None, activation: Any, out: dict[str, Array] | None
     ) -> dict[str, Array]:
-        images, shape = saved
+        kept, shape = saved
+        y = None if y is None else self.fold(y, shape)
+        grads = self.run_back(self.fold(dy, shape), kept, y, activation, out)
+        if self.need_dx:
+            grads["x"] = self.unfold(grads["x"], shape)
+        return grads
+
+    def run(self, images: Array, activation: Any) -> tuple[Array, Any]:
+        """The op's output, and what `run_back` needs beside it."""
+        weights = self.kernel.value, self.bias_value
+        return self._op(images, *weights, activation=activation, **self._options), images
+
+    def run_back(
+        self, dy: Array, kept: Any, y: Array | None, activation: Any, out: dict[str, Array] | None
+    ) -> dict[str, Array]:
+        """Gradients as of `gradients`, of images."""
         grads: dict[str, Array] = self._op_backward(
-            self.fold(dy, shape),
-            images,
+            dy,
+            kept,
             self.kernel.value,
-            y=None if y is None else self.fold(y, shape),
+            y=y,
             activation=activation,
             use_bias=self.bias is not None,
             need_dx=self.need_dx,
             out=out,
             **self._options,
         )
-        if self.need_dx:
-            grads["x"] = self.unfold(grads["x"], shape)
         return grads

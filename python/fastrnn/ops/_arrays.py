@@ -112,7 +112,10 @@ def mask_of_lengths(op: str, value: object, batch: int, steps: int) -> Array:
 
 def strided(array: Array, dtype: np.dtype[Any]) -> Array:
     """Make the last axis contiguous; other strides may be anything the kernels take."""
-    if array.dtype == dtype and array.flags.aligned:
+    flags = array.flags
+    if array.dtype == dtype and flags.aligned:
+        if flags.c_contiguous:
+            return array
         item, strides = array.itemsize, array.strides
         if (array.shape[-1] <= 1 or strides[-1] == item) and all(
             s >= 0 and s % item == 0 for s in strides

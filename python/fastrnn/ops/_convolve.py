@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -35,22 +35,17 @@ class Convolution:
     groups: int
     algorithm: int = 0  # its place in ALGORITHMS
     shape: list[int] | None = None  # as the core takes it, where it is known already
+    dtype: np.dtype[Any] = field(init=False)
+    filters: int = field(init=False)
+    output_shape: tuple[int, ...] = field(init=False)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.kernel.dtype
-
-    @property
-    def filters(self) -> int:
-        return int(self.kernel.shape[-1])
+    def __post_init__(self) -> None:
+        self.dtype, self.filters = self.kernel.dtype, self.kernel.shape[-1]
+        self.output_shape = (self.x.shape[0], *self.places.outputs, self.filters)
 
     @property
     def depthwise(self) -> bool:
         return self.groups > 1 and self.groups == self.x.shape[-1]
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        return (self.x.shape[0], *self.places.outputs, self.filters)
 
     def numbers(self) -> list[int]:
         """Return the shape as the core takes it."""
@@ -63,24 +58,27 @@ class Convolution:
 def kernel_and_input(op: str, rank: int, x: object, kernel: object) -> tuple[Array, Array]:
     """Return both with dtypes that go together; x is not yet contiguous."""
     w = _arrays.floating(op, "kernel", kernel)
-    if w.ndim != rank + 2 or 0 in w.shape:
-        raise ValueError(
-            f"{op}: kernel must have {rank + 2} axes ({_KERNEL_SYMBOLS[rank]}, inputs, outputs), "
-            f"none of them empty, got {w.shape}"
-        )
     dtype = w.dtype.newbyteorder("=")
     array = _arrays.numbers(op, "x", x, dtype)
-    if array.ndim != rank + 2:
-        raise ValueError(
-            f"{op}: x must have {rank + 2} axes (N, {_SYMBOLS[rank]}, C), got {array.shape}"
-        )
-    if 0 in array.shape[1:]:
-        raise ValueError(f"{op}: x must have pixels and channels, got {array.shape}")
-    if max(array.shape) > LARGEST or math.prod(array.shape[1:]) > MOST_ELEMENTS:
-        raise ValueError(f"{op}: x must have at most {LARGEST} entries an axis, got {array.shape}")
-    if math.prod(w.shape[:-2]) * max(w.shape[-2:]) > LARGEST:
-        raise ValueError(f"{op}: kernel may have at most {LARGEST} values a filter, got {w.shape}")
+    _check_shapes(op, rank, array.shape, w.shape)
     return array, _arrays.contiguous(w, dtype)
+
+
+@lru_cache(maxsize=1024)
+def _check_shapes(op: str, rank: int, x: tuple[int, ...], kernel: tuple[int, ...]) -> None:
+    if len(kernel) != rank + 2 or 0 in kernel:
+        raise ValueError(
+            f"{op}: kernel must have {rank + 2} axes ({_KERNEL_SYMBOLS[rank]}, inputs, outputs), "
+            f"none of them empty, got {kernel}"
+        )
+    if len(x) != rank + 2:
+        raise ValueError(f"{op}: x must have {rank + 2} axes (N, {_SYMBOLS[rank]}, C), got {x}")
+    if 0 in x[1:]:
+        raise ValueError(f"{op}: x must have pixels and channels, got {x}")
+    if max(x) > LARGEST or math.prod(x[1:]) > MOST_ELEMENTS:
+        raise ValueError(f"{op}: x must have at most {LARGEST} entries an axis, got {x}")
+    if math.prod(kernel[:-2]) * max(kernel[-2:]) > LARGEST:
+        raise ValueError(f"{op}: kernel may have at most {LARGEST} values a filter, got {kernel}")
 
 
 def check_algorithm(op: str, algorithm: object, places: Windows, groups: int) -> int:

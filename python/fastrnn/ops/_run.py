@@ -90,26 +90,21 @@ def backward(
         "dh_n": _optional(op, "dh_n", dh_n, dtype, state, "(N, H)"),
         "dc_n": _optional(op, "dc_n", dc_n, dtype, state, "(N, H)"),
     }
-    parameters = weights.parameters()
+    parameters = weights.parameters
     written = _arrays.targets(
         op, out, {name: array.shape for name, array in parameters.items()}, dtype,
         lambda: parameters | {name: arrays[name] for name in _READ} | given,
     )  # fmt: skip
 
-    def target(name: str) -> Array | None:
-        if name in parameters and name not in written:
-            return np.empty_like(parameters[name])
-        return written.get(name)
-
     results: dict[str, Array | None] = {
         "x": _arrays.empty(op, "dx", (batch, steps, weights.input), dtype) if need_dx else None,
-        "kernel": target("kernel"),
-        "recurrent_kernel": target("recurrent_kernel"),
-        "bias": target("bias"),
-        "peephole": target("peephole"),
+        "bias": None,
+        "peephole": None,
         "h0": np.empty(state, dtype),
         "c0": np.empty(state, dtype) if arrays["c0"] is not None else None,
     }
+    for name, array in parameters.items():
+        results[name] = written[name] if name in written else np.empty_like(array)
     if sequence.empty:
         for name, result in results.items():
             if result is not None:
@@ -121,7 +116,7 @@ def backward(
         _general.backward(sequence, given, results)
     else:
         typed("recurrent_backward", dtype)(
-            **weights.numbers(),
+            **weights.numbers,
             mask_per_gate=sequence.mask_per_gate,
             arrays=arrays,
             kernel=weights.kernel,

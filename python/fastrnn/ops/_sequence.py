@@ -40,20 +40,26 @@ class Weights:
     hidden: int = field(init=False)
     blocks: int = field(init=False)
     fused: bool = field(init=False)  # whether the C++ kernels know both activations
+    # Those arrays that are given, by the names of their gradients.
+    parameters: dict[str, Array] = field(init=False)
+    # The cell and its activations as the core numbers them.
+    numbers: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.dtype = self.kernel.dtype
         self.input, self.hidden = int(self.kernel.shape[0]), int(self.recurrent.shape[0])
         self.blocks = int(_core.CELLS[self.cell][1])
         self.fused = _is_fused(self.activation) and _is_fused(self.recurrent_activation)
-
-    def parameters(self) -> dict[str, Array]:
-        """Return those arrays that are given, by the names of their gradients."""
         every = {
             "kernel": self.kernel, "recurrent_kernel": self.recurrent, "bias": self.bias,
             "peephole": self.peephole,
         }  # fmt: skip
-        return {name: array for name, array in every.items() if array is not None}
+        self.parameters = {name: array for name, array in every.items() if array is not None}
+        self.numbers = {
+            "cell": _core.CELLS[self.cell][0],
+            "activation": _number(self.activation),
+            "gate_activation": _number(self.recurrent_activation),
+        }
 
     def copy(self) -> Weights:
         """The same with arrays of its own."""
@@ -64,14 +70,6 @@ class Weights:
             bias=None if self.bias is None else self.bias.copy(),
             peephole=None if self.peephole is None else self.peephole.copy(),
         )
-
-    def numbers(self) -> dict[str, int]:
-        """Return the cell and its activations as the core numbers them."""
-        return {
-            "cell": _core.CELLS[self.cell][0],
-            "activation": _number(self.activation),
-            "gate_activation": _number(self.recurrent_activation),
-        }
 
     def pack(self, mask_per_gate: bool) -> Any:
         """Copy the weights into the kernels' order."""
@@ -86,7 +84,7 @@ class Weights:
             recurrent=self.recurrent,
             bias=self.bias,
             peephole=self.peephole,
-            **self.numbers(),
+            **self.numbers,
         )
 
 

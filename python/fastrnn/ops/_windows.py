@@ -62,7 +62,7 @@ def per_axis(op: str, name: str, value: object, rank: int, least: int = 1) -> tu
 
 def as_key(op: str, name: str, value: Any, rank: int) -> Any:
     """Return sizes in plain types, for a memory that can't tell (2.0, 2) from (2, 2)."""
-    if type(value) is int or (type(value) is tuple and all(type(v) is int for v in value)):
+    if type(value) is int or (type(value) is tuple and {*map(type, value)} == {int}):
         return value
     return per_axis(op, name, value, rank)
 

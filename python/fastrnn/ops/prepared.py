@@ -1,7 +1,8 @@
 """Calls whose arguments are checked once, where checks would take longer than the kernels.
 
-Each function here, for streams of single steps, returns a function of x alone, which must be
-contiguous and of the dtype and shape given; it returns the same array every time, with new content.
+For training, the way back relies on what the way forward checked. The other functions here, for
+streams of single steps, return a function of x alone, which must be contiguous and of the dtype
+and shape given; it returns the same array every time, with new content.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from fastrnn import _core
 from fastrnn.ops import _arrays, _convolve
 from fastrnn.ops._arrays import Array, OwnGradients
+from fastrnn.ops._convolve import Convolution
 from fastrnn.ops._pool import geometry_of
 from fastrnn.ops._run import Cache, Gradients, run, typed
 from fastrnn.ops._run import backward as run_back
@@ -25,6 +27,8 @@ __all__ = [
     "RecurrentTraining",
     "activation",
     "convolution",
+    "convolution_backward",
+    "convolution_forward",
     "dense",
     "pooling",
 ]
@@ -58,6 +62,34 @@ class RecurrentTraining:
     ) -> Gradients:
         """Return the gradients; options as for :func:`fastrnn.ops.lstm_backward`."""
         return run_back(cache, dy, dh_n, dc_n, **options)
+
+
+def convolution_forward(
+    x: Array, kernel: Array, bias: Array | None, name: Any, **options: Any
+) -> tuple[Array, Convolution]:
+    """:func:`fastrnn.ops.conv2d` or that of the kernel's rank, and its checked arguments."""
+    c = _checked(x, kernel, **options)
+    return _convolve.forward(f"conv{x.ndim - 2}d", c, bias, name), c
+
+
+def convolution_backward(c: Convolution, *arguments: Any) -> Gradients:
+    """The gradients of :func:`convolution_forward`; `arguments` as of `_convolve.backward`."""
+    return _convolve.backward(f"conv{c.kernel.ndim - 2}d_backward", c, *arguments)
+
+
+def _checked(
+    x: Array,
+    kernel: Array,
+    *,
+    strides: Any = 1,
+    padding: Any = "valid",
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Convolution:
+    rank = kernel.ndim - 2
+    return _convolve.check(
+        f"conv{rank}d", rank, x, kernel, strides, padding, dilation, groups, "auto"
+    )
 
 
 def activation(shape: tuple[int, ...], dtype: np.dtype[Any], name: Any) -> Call:
@@ -102,11 +134,8 @@ def dense(shape: tuple[int, ...], kernel: Array, bias: Array | None, name: Any) 
 def convolution(
     shape: tuple[int, ...], kernel: Array, bias: Array | None, name: Any, **options: Any
 ) -> Call:
-    """Prepare :func:`fastrnn.ops.conv2d` or that of the shape's rank, with any activation."""
-    rank = len(shape) - 2
-    settings = {"strides": 1, "padding": "valid", "dilation": 1, "groups": 1, "algorithm": "auto"}
-    probe = np.broadcast_to(kernel.dtype.type(0), shape)
-    c = _convolve.check(f"conv{rank}d", rank, probe, kernel, **settings | options)
+    """Prepare :func:`fastrnn.ops.conv2d` or that of the kernel's rank, with any activation."""
+    c = _checked(np.broadcast_to(kernel.dtype.type(0), shape), kernel, **options)
     y = _arrays.empty("conv", "y", c.output_shape, kernel.dtype)
     run = typed("conv_forward", kernel.dtype)
     number = _convolve.fused_number(name)

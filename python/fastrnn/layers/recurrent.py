@@ -170,6 +170,10 @@ class Recurrent(RecurrentBase):
             self._packed = version, packed
         return self._packed[1]
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy makes its own of its weights; the core's objects cannot be pickled.
+        return vars(self) | {"_training": None, "_packed": (0, None)}
+
     def _flat_frames(self, x: Array) -> Array:
         """Frames of several axes as rows."""
         if x.ndim < 3:

@@ -28,6 +28,9 @@ class Storage:
         """Note a change; whoever keeps something made from the weights compares versions."""
         self.version = next(_next_version)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Storage, ()  # another process may give the same number again
+
 
 class Variable:
     """A weight of a layer.

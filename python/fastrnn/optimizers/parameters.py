@@ -55,6 +55,10 @@ class FlatParameters:
         ]
         self._spans = tuple(zip(map(id, self.variables), slices, strict=True))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copied or unpickled, arrays are no views of each other: the copies move anew.
+        return FlatParameters, (self.variables,)
+
     @property
     def spans(self) -> Sequence[tuple[int, slice]]:
         """Identity and place of each variable."""

@@ -1,0 +1,53 @@
+"""Copied and unpickled models: they predict, and train on by themselves, as the original does."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastrnn import Model, Sequential, layers
+from small_models import F, N, T
+
+
+def _stack() -> Model:
+    parts = [layers.LSTM(6, return_sequences=True), layers.Bidirectional(layers.GRU(4))]
+    return Sequential([layers.Input((T, F)), *parts, layers.BatchNormalization(), layers.Dense(2)])
+
+
+def _graph() -> Model:
+    x, lstm = layers.Input((T, F)), layers.LSTM(6)
+    again = lstm(layers.Dense(F)(x))
+    return Model(x, layers.Dense(2)(layers.Concatenate()([lstm(x), again])))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+@pytest.mark.parametrize("make", [_stack, _graph])
+def test_a_copy_trains_on_as_the_model_does_and_leaves_it_alone(make: Any, copied: Any) -> None:
+    random = np.random.default_rng(0)
+    x, y = random.random((N, T, F), np.float32), random.random((N, 2))
+    model = make()
+    model.compile("adam", "mse")
+    model.fit(x, y, verbose=0)
+    before = model.predict(x, verbose=0)
+    twin = copied(model)
+    assert np.array_equal(twin.predict(x, verbose=0), before)
+    trained = twin.fit(x, y, epochs=3, shuffle=False, verbose=0).history
+    after = twin.predict(x, verbose=0)
+    assert not np.allclose(after, before)
+    assert np.array_equal(model.predict(x, verbose=0), before)
+    assert trained == model.fit(x, y, epochs=3, shuffle=False, verbose=0).history
+    assert np.array_equal(model.predict(x, verbose=0), after)
+
+
+def test_a_copy_counts_its_changes_anew() -> None:
+    """Numbers of another process may be given again; what is made from the weights goes by them."""
+    layer = layers.Dense(2, input_shape=(F,))
+    layer.build((None, F))
+    storage = layer.kernel.storage
+    twin = pickle.loads(pickle.dumps(layer))
+    assert twin.kernel.storage is twin.bias.storage
+    assert twin.kernel.storage.version > storage.version

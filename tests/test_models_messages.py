@@ -98,3 +98,22 @@ def test_labels() -> None:
         fastrnn.utils.to_categorical([0, 2], 2)
     with pytest.raises(ValueError, match="labels must be integers"):
         fastrnn.utils.to_categorical([0.5])
+
+
+def test_the_only_input_and_output_may_be_in_a_list_or_dict() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.random((7, F), np.float32), random.random((7, 2))
+    clip = layers.Input((F,), name="clip")
+    graph = fastrnn.Model(clip, layers.Dense(2, name="speed")(clip))
+    graph.compile("sgd", "mse")
+    stack = fastrnn.Sequential(graph.layers)
+    expected = graph.predict(x, verbose=0)
+    for model, given in ((graph, {"clip": x, "other": "unread"}), (graph, [x]), (stack, [x])):
+        assert np.array_equal(model.predict(given, verbose=0), expected)
+    assert np.array_equal(stack.predict([x[0]], verbose=0), stack.predict(x[:1], verbose=0))
+    losses = [graph.evaluate(x, given, verbose=0) for given in (y, [y], {"speed": y})]
+    assert losses == losses[:1] * 3
+    with pytest.raises(ValueError, match="x has no 'clip', needed are clip"):
+        graph.predict({"klip": x}, verbose=0)
+    with pytest.raises(ValueError, match="y has the key 'sped', known are speed"):
+        graph.fit(x, {"sped": y}, verbose=0)

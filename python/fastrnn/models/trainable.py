@@ -259,8 +259,10 @@ class Trainable(Layer):
             if len(set(rows)) > 1:
                 raise ValueError(f"{owner}: the inputs {', '.join(names)} have {rows} samples")
             return inputs
-        if names:
-            x = _sole(x)
+        if isinstance(x, dict) and names:
+            (x,) = self._by_input(owner, x)
+        elif _lists_one(x) and x[0].ndim == len(self.input_shape or x[0].shape):
+            x = x[0]
         array = numeric_array(owner, "x", x)
         if not self.built:
             self.build((None, *array.shape[1:]))
@@ -276,6 +278,12 @@ class Trainable(Layer):
         if missing:
             raise ValueError(f"{owner}: x has no {missing[0]!r}, needed are {', '.join(names)}")
         return parts
+
+    def _of_output(self, owner: str, argument: str, value: Any) -> Any:
+        """What is given for the only output, also in a dict or list of one."""
+        if isinstance(value, dict):
+            (value,) = for_each(owner, argument, value, self.output_names)
+        return value[0] if _lists_one(value) else value
 
     def _training_arrays(
         self, action: str, x: Any, y: Any, sample_weight: Any, class_weight: Any
@@ -294,7 +302,8 @@ class Trainable(Layer):
                 raise ValueError(f"{owner}: needs targets y beside the inputs x")
         inputs = self._inputs(action, x)
         if len(self.output_names) == 1:
-            y, sample_weight = _sole(y), _sole(sample_weight)
+            y = self._of_output(owner, "y", y)
+            sample_weight = self._of_output(owner, "sample_weight", sample_weight)
         targets = objective.prepare(owner, y, self.output_shape, self.dtype)
         if class_weight is not None:
             if sample_weight is not None:
@@ -335,13 +344,9 @@ def _checked_input(array: Array, shape: Any, name: str) -> Array:
     return array
 
 
-def _sole(value: Any) -> Any:
-    """The value for a model's one named input or output, also from a dict or list of one."""
-    if isinstance(value, dict) and len(value) == 1:
-        return next(iter(value.values()))
-    if isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], np.ndarray):
-        return value[0]
-    return value
+def _lists_one(value: Any) -> bool:
+    """Whether an array is given in a list of its own, as one of several would be."""
+    return isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], np.ndarray)
 
 
 def _single_weight(owner: str, loss_weights: Any) -> float:

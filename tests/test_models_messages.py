@@ -50,6 +50,22 @@ def test_progress_of_fit(data: tuple[Array, Array], capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == ""
 
 
+def test_a_bar_shows_means_over_the_steps_unless_told(capsys: pytest.CaptureFixture[str]) -> None:
+    for options, shown in (
+        ({}, "a: 3.0000 - b: 30.0000"),
+        ({"stateful_metrics": ["a"]}, "a: 4.0000 - b: 30.0000"),
+        ({"stateless_metrics": ["a"]}, "a: 3.0000 - b: 40.0000"),
+    ):
+        bar = fastrnn.utils.Progbar(9, interval=0, **options)
+        bar.update(1, [("a", 1.0), ("b", 10.0)])
+        bar.add(2, [("a", 4.0), ("b", 40.0)])
+        assert capsys.readouterr().out.rstrip().endswith(shown)
+        bar.update(9, [("a", 7.0), ("b", 70.0)])
+        assert capsys.readouterr().out.rstrip().endswith("a: 7.0000 - b: 70.0000")
+    with pytest.raises(ValueError, match="only one of stateful_metrics and stateless_metrics"):
+        fastrnn.utils.Progbar(9, stateful_metrics=[], stateless_metrics=[])
+
+
 def test_errors_say_what_to_change(data: tuple[Array, Array]) -> None:
     x, y = data
     with pytest.raises(ValueError, match="compile the model first"):

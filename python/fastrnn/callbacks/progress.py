@@ -26,7 +26,8 @@ class ProgbarLogger(Callback):
 
     def _start(self) -> None:
         self._seen = 0
-        self._bar = Progbar(self.params.get("steps"), verbose=self.params.get("verbose", 1))
+        verbose = self.params.get("verbose", 1)
+        self._bar = Progbar(self.params.get("steps"), verbose=verbose, stateless_metrics=())
 
     def _show(self, batch: int, logs: dict[str, Any] | None) -> None:
         self._bar.update(batch + 1, (logs or {}).items(), finalize=False)

@@ -24,6 +24,9 @@ class Progbar:
         Silent, a bar that moves, or one line at the end.
     interval : float
         Least time between two drawings, in seconds.
+    stateful_metrics, stateless_metrics : iterable of str, optional
+        Values shown as they are, or else those alone of which the mean over the steps so far is
+        shown. Without either, means are shown of all; at the end, the last values.
     unit_name : str
         What a step is called in ``ms/step``.
     file : text stream, optional
@@ -43,9 +46,15 @@ class Progbar:
         width: int = 20,
         verbose: int = 1,
         interval: float = 0.05,
+        stateful_metrics: Iterable[str] | None = None,
+        stateless_metrics: Iterable[str] | None = None,
         unit_name: str = "step",
         file: TextIO | None = None,
     ) -> None:
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError("Progbar: give only one of stateful_metrics and stateless_metrics")
+        self._as_is = None if stateful_metrics is None else set(stateful_metrics)
+        self._averaged = None if stateless_metrics is None else set(stateless_metrics)
         self.target = target
         self.width = width
         self.verbose = verbose
@@ -58,6 +67,7 @@ class Progbar:
         self._drawn_width = 0
         self._current = 0
         self._values: dict[str, float] = {}
+        self._sums: dict[str, tuple[float, int]] = {}  # of averaged values, and their steps
 
     def due(self) -> bool:
         """Whether `update` would draw now; lets a loop spare itself the values."""
@@ -82,14 +92,20 @@ class Progbar:
         current : int
             Steps done so far.
         values : iterable of (str, float)
-            Shown as they are, in the order in which their names first came.
+            Of the steps since the last call, in the order in which their names first came.
         finalize : bool, optional
             End the line; by default when `current` reaches the target.
         """
         if finalize is None:
             finalize = self.target is not None and current >= self.target
         for name, value in values:  # of arrays the mean is shown
-            self._values[name] = float(value.mean() if hasattr(value, "mean") else value)
+            number = float(value.mean() if hasattr(value, "mean") else value)
+            if not finalize and self._averages(name):
+                steps = max(current - self._current, 1)
+                total, before = self._sums.get(name, (0.0, 0))
+                self._sums[name] = total, before = total + number * steps, before + steps
+                number = total / before
+            self._values[name] = number
         now = time.perf_counter()
         self.mark(current)
         if self.verbose == 1:
@@ -99,6 +115,11 @@ class Progbar:
         elif self.verbose == 2 and finalize and self.target:
             seconds = f"{self._count(current)} - {now - self._start:.0f}s"
             self._write(f"{seconds} -{self._step_time(current, now)}{self._shown_values()}\n")
+
+    def _averages(self, name: str) -> bool:
+        if self._averaged is not None:
+            return name in self._averaged
+        return self._as_is is None or name not in self._as_is
 
     def add(self, n: int, values: Iterable[tuple[str, float]] = ()) -> None:
         """Show that `n` more steps are done."""

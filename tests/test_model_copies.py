@@ -43,6 +43,21 @@ def test_a_copy_trains_on_as_the_model_does_and_leaves_it_alone(make: Any, copie
     assert np.array_equal(model.predict(x, verbose=0), after)
 
 
+def test_a_copy_arranges_its_own_layers() -> None:
+    random = np.random.default_rng(0)
+    x, hidden, y = random.random((N, F)), random.random((N, 4)), random.random((N, 2))
+    shared = layers.Dense(4, input_shape=(4,))
+    model = Sequential([layers.Dense(4, input_shape=(F,)), shared, layers.Dense(2)])
+    tail = Sequential([shared, layers.Dense(2)])
+    for each, data in ((model, x), (tail, hidden)):
+        each.compile("sgd", "mse")
+        each.fit(data, y, verbose=0)
+    twin = copy.deepcopy(model)  # `shared` gives no gradient for its input now
+    histories = [each.fit(x, y, shuffle=False, verbose=0).history for each in (model, twin)]
+    assert histories[0] == histories[1]
+    assert np.array_equal(model.get_weights()[0], twin.get_weights()[0])
+
+
 def test_a_copy_counts_its_changes_anew() -> None:
     """Numbers of another process may be given again; what is made from the weights goes by them."""
     layer = layers.Dense(2, input_shape=(F,))

@@ -43,7 +43,7 @@ class Composite(Model):
 
     def arrange_backward(self, need_dx: bool, trained: Collection[int] | None = None) -> None:
         self._needs_dx = need_dx
-        Trainable._in_force = 0
+        Trainable._in_force = None
 
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         y, out_mask = self.propagate(x, training, mask)

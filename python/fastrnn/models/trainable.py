@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,12 @@ from fastrnn.models.joint_objective import JointObjective, for_each
 from fastrnn.models.objective import Objective
 from fastrnn.optimizers.parameters import FlatParameters
 
-_settlements = count(1)
-
 
 class Trainable(Layer):
     """A layer made of layers that can be compiled for a loss and an optimizer."""
 
     # What layers' backward passes are arranged for: a model's `_settled`, or something else.
-    _in_force = 0
+    _in_force: Any = None
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
@@ -34,7 +31,7 @@ class Trainable(Layer):
         self.stop_training = False
         self._parameters: FlatParameters | None = None
         self._trained: list[Variable] | None = None
-        self._settled = 0
+        self._settled: Any = None
         self._regularized: list[Variable] = []
         self._counts_activity = False
         self._compile_arguments: dict[str, Any] = {}
@@ -172,7 +169,7 @@ class Trainable(Layer):
         if self._parameters is None or not self._parameters.holds(self._trained):
             self._parameters = FlatParameters(self._trained)
         self.optimizer.build(self._parameters)
-        if Trainable._in_force != self._settled:
+        if Trainable._in_force is not self._settled:
             self.arrange_backward(False)
             Trainable._in_force = self._settled
 
@@ -184,7 +181,7 @@ class Trainable(Layer):
         """Settle which weights are trained, and what adds penalties to the loss."""
         if self._trained is None:
             self._trained = self.trainable_weights
-            self._settled = next(_settlements)
+            self._settled = object()  # another one for a copy of the model
             self._regularized = [w for w in self._trained if w.regularizer is not None]
             self._counts_activity = self.regularizes_activity
 

@@ -85,6 +85,8 @@ def test_errors_say_what_to_change(data: tuple[Array, Array]) -> None:
         model.predict(np.full((2, T, F), "a"))
     with pytest.raises(ValueError, match="not both"):
         model.fit(x, y, sample_weight=np.ones(N), class_weight={0: 1.0})
+    with pytest.raises(ValueError, match="class_weight needs labels from 0, got -1"):
+        model.fit(x, y, class_weight={-1: 2.0, 1: 0.5})
     with pytest.raises(ValueError, match="validation_split must be between 0 and 1"):
         model.fit(x, y, validation_split=1.5)
     with pytest.raises(ValueError, match="x has no samples"):

@@ -245,10 +245,10 @@ def class_weights_of(owner: str, labels: Array, class_weight: dict[int, float]) 
     if labels.shape[1] != 1:
         raise ValueError(f"{owner}: class_weight needs one label per sample, use sample_weight")
     flat = labels[:, 0]
-    if flat.size and flat.min() < 0:
-        raise ValueError(f"{owner}: class_weight needs labels from 0, got {int(flat.min())}")
-    highest = max(int(flat.max(initial=0)), max(map(int, class_weight), default=0))
-    table = np.ones(highest + 1, np.float64)
+    known = [int(flat.min(initial=0)), int(flat.max(initial=0)), *map(int, class_weight)]
+    if min(known) < 0:
+        raise ValueError(f"{owner}: class_weight needs labels from 0, got {min(known)}")
+    table = np.ones(max(known) + 1, np.float64)
     for label, weight in class_weight.items():
         table[int(label)] = weight
     result: Array = table[flat]

@@ -15,6 +15,7 @@ from fastrnn.layers.global_pooling import GlobalPooling
 from fastrnn.layers.merging import Merge
 from fastrnn.layers.pooling import Pooling
 from fastrnn.layers.recurrent_base import RecurrentBase
+from fastrnn.layers.up_sampling import UpSampling
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,11 @@ _DESCRIBED: tuple[tuple[Any, Callable[[Any, bool], Text]], ...] = (
     (layers.Embedding, _simply("gather of rows")),
     ((layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU), _simply("elementwise sweep")),
     (layers.Softmax, _simply("softmax of rows")),
-    ((layers.Flatten, layers.Reshape), _simply("none: the same memory")),
+    (UpSampling, _simply("up-sampling")),
+    (
+        (layers.Flatten, layers.Reshape, layers.InputLayer, layers.Identity),
+        _simply("none: the same memory"),
+    ),
     (layers.Dropout, _simply("NumPy in training, else nothing")),
     (layers.GaussianNoise, _simply("NumPy in training, else nothing")),
     (layers.Masking, _simply("NumPy: comparison")),

@@ -5,6 +5,7 @@ from fastrnn.utils.dataset import PyDataset, Sequence
 from fastrnn.utils.dtypes import floatx, set_floatx
 from fastrnn.utils.images import array_to_img, img_to_array, load_img, save_img
 from fastrnn.utils.labels import normalize, to_categorical
+from fastrnn.utils.naming import clear_session
 from fastrnn.utils.progress import Progbar
 from fastrnn.utils.random import set_random_seed
 from fastrnn.utils.sequences import pad_sequences
@@ -16,6 +17,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "clear_session",
     "custom_object_scope",
     "floatx",
     "img_to_array",

@@ -35,8 +35,21 @@ def numbered_name(class_name: str) -> str:
     return f"{base}_{count}" if count else base
 
 
-def reset_names() -> None:
-    """Start the automatic numbering afresh."""
+def clear_session(free_memory: bool = True) -> None:
+    """Start the automatic numbering of names afresh; nothing else outlives its objects.
+
+    Parameters
+    ----------
+    free_memory : bool
+        Accepted for Keras' sake.
+
+    Examples
+    --------
+    >>> from fastrnn import layers, utils
+    >>> utils.clear_session()
+    >>> layers.LSTM(2).name, layers.LSTM(2).name
+    ('lstm', 'lstm_1')
+    """
     _names_given.clear()
 
 

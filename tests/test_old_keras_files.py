@@ -112,13 +112,17 @@ def test_a_model_as_keras_2_describes_it(tmp_path: Path) -> None:
         np.testing.assert_allclose(model(x), out, rtol=1e-4, atol=1e-5)
 
 
-def test_hard_sigmoid_had_another_slope(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [("LSTM", {"units": 3}), ("RNN", {"cell": entry("LSTMCell", units=3)})],
+)
+def test_hard_sigmoid_had_another_slope(kind: str, settings: Any, tmp_path: Path) -> None:
     units = 3
     lstm = {"kernel": random(2, 12), "recurrent_kernel": random(3, 12), "bias": random(12)}
     dense = {"kernel": random(3, 4), "bias": random(4)}
     # Of this time, and without a word of it, gates were hard sigmoids.
     stack = [
-        entry("LSTM", name="lstm", units=units, batch_input_shape=[None, 3, 2]),
+        entry(kind, name="lstm", batch_input_shape=[None, 3, 2], **settings),
         entry("Dense", name="dense", units=4, activation="hard_sigmoid"),
     ]
     model = models.load_model(

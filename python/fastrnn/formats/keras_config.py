@@ -94,9 +94,10 @@ def _described(value: dict[str, Any], name: str, version: Version) -> dict[str, 
     if "reduction" in config or "fn" in config:
         return _loss_or_metric(value, config)
     if version < _NEW_DEFAULTS:
-        if name in ("LSTM", "GRU", "ConvLSTM2D"):
+        kind = name.removesuffix("Cell")
+        if kind in ("LSTM", "GRU", "ConvLSTM2D"):
             config = {"recurrent_activation": "hard_sigmoid"} | config
-        if name == "GRU":
+        if kind == "GRU":
             config = {"reset_after": False} | config
     if name in _CLASSES:
         value = value | {"class_name": _CLASSES[name]}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastrnn.formats.keras_config import Version
 from fastrnn.layers import Layer, Recurrent
+from fastrnn.layers.fused_cells import FusedCell
 from fastrnn.layers.layer import all_layers
 from fastrnn.layers.variable import Variable
 
@@ -36,7 +37,7 @@ def converted(
     """
     result = list(values)
     place = {id(variable): index for index, variable in enumerate(variables)}
-    for part in all_layers(layer):
+    for part in (p.layer if isinstance(p, FusedCell) else p for p in all_layers(layer)):
         indices = [place[id(v)] for v in part._variables if id(v) in place]
         before = [result[index] for index in indices]
         after = _recurrent(part, before) if isinstance(part, Recurrent) else before

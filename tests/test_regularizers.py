@@ -112,6 +112,17 @@ def test_training_follows_loss_and_penalties(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(start - weight.value, gradient, rtol=1e-5, atol=1e-7)
 
 
+def test_gradients_of_another_loss_are_without_penalties(rng: np.random.Generator) -> None:
+    net, plain = model(), model(activity=None)
+    plain.set_weights(net.get_weights())
+    x, dy = rng.normal(size=(6, 5, 2)), rng.normal(size=(6, 4))
+    target = {"y": rng.integers(0, 4, 6), "loss": "sparse_categorical_crossentropy"}
+    for options in ({"dy": dy}, target):
+        mine, other = (one.gradients(x, need_dx=True, **options) for one in (net, plain))
+        for a, b in zip((*mine[1], mine[2]), (*other[1], other[2]), strict=True):
+            np.testing.assert_allclose(a, b)
+
+
 def test_frozen_weights_add_no_penalty(rng: np.random.Generator) -> None:
     x, y = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
     net = fastrnn.Sequential([layers.Dense(2, kernel_regularizer="l2", input_shape=(3,))])

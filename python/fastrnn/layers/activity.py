@@ -33,12 +33,14 @@ def attach(layer: Any) -> None:
     layer.backward = partial(_backward, layer)
 
 
-def count(layer: Any, outputs: Any) -> None:
-    """Note the penalty on outputs, per sample, if someone collects it."""
+def counted(layer: Any, outputs: Any) -> Any:
+    """The outputs, their penalty per sample being noted; None if nobody collects penalties."""
     found = getattr(_collecting, "penalties", None)
-    if found is not None:
-        penalize = layer.activity_regularizer.penalize
-        found.extend(penalize(y, None, 1 / max(len(y), 1)) for y in _flat(outputs))
+    if found is None:
+        return None
+    penalize = layer.activity_regularizer.penalize
+    found.extend(penalize(y, None, 1 / max(len(y), 1)) for y in _flat(outputs))
+    return outputs
 
 
 def add_gradient(layer: Any, dy: Any, outputs: Any) -> Any:
@@ -52,15 +54,17 @@ def add_gradient(layer: Any, dy: Any, outputs: Any) -> Any:
 
 def _forward(layer: Any, x: Any, training: bool = False, mask: Any = None, **options: Any) -> Any:
     y = type(layer).forward(layer, x, training, mask, **options)
-    count(layer, y)
+    outputs = counted(layer, y)
     if training:
-        layer.saved = layer.saved, y
+        layer.saved = layer.saved, outputs
     return y
 
 
 def _backward(layer: Any, dy: Any) -> Any:
-    layer.saved, y = layer.saved
-    return type(layer).backward(layer, add_gradient(layer, dy, y))
+    layer.saved, outputs = layer.saved
+    if outputs is not None:
+        dy = add_gradient(layer, dy, outputs)
+    return type(layer).backward(layer, dy)
 
 
 def attach_recurrent(layer: Any) -> None:
@@ -71,8 +75,7 @@ def attach_recurrent(layer: Any) -> None:
 
 def _run(layer: Any, x: Any, training: bool, *arguments: Any) -> Any:
     y, states = type(layer).run(layer, x, training, *arguments)
-    outputs = (y, *states) if layer.return_state else (y,)
-    count(layer, outputs)
+    outputs = counted(layer, (y, *states) if layer.return_state else (y,))
     if training:
         layer.saved = layer.saved, outputs
     return y, states
@@ -80,8 +83,9 @@ def _run(layer: Any, x: Any, training: bool, *arguments: Any) -> Any:
 
 def _run_back(layer: Any, dy: Any, dstates: Any = ()) -> Any:
     layer.saved, outputs = layer.saved
-    given = (dy, *(dstates or [None] * len(outputs)))[: len(outputs)]
-    dy, *dstates = add_gradient(layer, given, outputs)
+    if outputs is not None:
+        given = (dy, *(dstates or [None] * len(outputs)))[: len(outputs)]
+        dy, *dstates = add_gradient(layer, given, outputs)
     return type(layer).run_back(layer, dy, dstates)
 
 

@@ -92,10 +92,13 @@ class Differentiable(Training):
         objective = self._compiled_objective("gradients") if loss is None else self._objective(loss)
         targets = objective.prepare(owner, y, self.output_shape, self.dtype)
         weight = self._converted(objective.prepare_weights(owner, sample_weight))
+        fused = objective.fuses(self.final_activation)
+        penalty = 0.0
         if loss is None:
             self._settle_weights()
-        fused = objective.fuses(self.final_activation)
-        out, mask, penalty = self._propagate(batch, mode, fused)
+            out, mask, penalty = self._propagate(batch, mode, fused)
+        else:
+            out, mask = self.propagate(batch, mode, None, fused)
         value, gradient = objective.value_and_gradient(targets, out, weight, mask, fused)
         dx = self.propagate_back(gradient, fused)
         if loss is None:

@@ -122,6 +122,10 @@ ELEMENTWISE: dict[str, Case] = {
     "softmax": Case(lambda k: k.Softmax(), SEQUENCE, SEQUENCE),
     "softmax_steps": Case(lambda k: k.Softmax(axis=1), SEQUENCE, SEQUENCE),
     "gaussian_noise_none": Case(lambda k: k.GaussianNoise(0.0), IMAGE, IMAGE),
+    "rescaling": Case(lambda k: k.Rescaling(1 / 127.5, -1), IMAGE, IMAGE),
+    "rescaling_channels": Case(
+        lambda k: k.Rescaling([0.5, 2.0, 3.0, 0.1], [[[1, 0, -1, 4]]]), IMAGE, IMAGE
+    ),
     "spatial_dropout1d_none": Case(lambda k: k.SpatialDropout1D(0.0), SEQUENCE, SEQUENCE),
     "spatial_dropout2d_none": Case(lambda k: k.SpatialDropout2D(0.0), IMAGE, IMAGE),
     "spatial_dropout3d_none": Case(lambda k: k.SpatialDropout3D(0.0), VOLUME, VOLUME),

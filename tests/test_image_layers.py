@@ -183,6 +183,10 @@ ERRORS: dict[str, Broken] = {
     ),
     "dims": (lambda: layers.Permute((1, 3)), r"dims must hold each number from 1"),
     "n": (lambda: layers.RepeatVector(0), "n must be a positive integer"),
+    "scale": (
+        lambda: model_of(layers.Rescaling([1, 2], name="r"), shape=IMAGE),
+        r"r: scale has shape \(2,\), which must be 1 or the sizes of the last axes of the input",
+    ),
     "slope": (lambda: layers.LeakyReLU(-1.0), "negative_slope must be a number from 0, got -1.0"),
     "shared_axes": (
         lambda: model_of(layers.PReLU(shared_axes=[4]), shape=IMAGE),
@@ -259,6 +263,14 @@ def test_spatial_dropout_drops_whole_channels(rank: int, rng: np.random.Generato
     np.testing.assert_array_equal(y.min(axis=over), y.max(axis=over))
     np.testing.assert_array_equal(layer.backward(x), y)
     np.testing.assert_array_equal(layer(x), x)
+
+
+def test_rescaling_takes_pixels_and_numbers() -> None:
+    pixels = np.array([[[0, 51, 255]]], np.uint8)
+    y = layers.Rescaling(np.array([1 / 255, 2, 0.5]), 1)(pixels)
+    np.testing.assert_allclose(y, [[[1, 103, 128.5]]])
+    with pytest.raises(TypeError, match="r: offset must be a number or numbers, got 'x'"):
+        layers.Rescaling(1, "x", name="r")
 
 
 def test_noise_has_its_deviation() -> None:

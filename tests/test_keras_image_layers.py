@@ -76,6 +76,16 @@ def test_layers_train_as_keras(name: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_rescaling_by_an_array_is_read(tmp_path: Path) -> None:
+    theirs = keras.Sequential(
+        [keras.layers.Input((3, 2)), keras.layers.Rescaling(np.array([2.0, 3.0]), 1)]
+    )
+    theirs.save(tmp_path / "theirs.keras")
+    x = np.random.default_rng(3).normal(size=(N, 3, 2)).astype(np.float32)
+    ours = fastrnn.models.load_model(tmp_path / "theirs.keras")
+    np.testing.assert_allclose(ours.predict(x, verbose=0), theirs.predict_on_batch(x), 1e-6)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_configurations_go_both_ways(name: str) -> None:
     case = CASES[name]

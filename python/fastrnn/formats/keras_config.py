@@ -61,6 +61,8 @@ def readable(value: Any, version: Version = _KERAS_3) -> Any:
     if name == "DTypePolicy" or name == "Policy":
         policy = value["config"]["name"]
         return "float32" if policy in _HALF else policy
+    if name == "__numpy__":
+        return value["config"]["value"]
     value = {
         key: _initializer(entry) if key.endswith("_initializer") else readable(entry, version)
         for key, entry in value.items()

@@ -63,6 +63,7 @@ from fastrnn.layers.pooling import (
     MaxPooling3D,
 )
 from fastrnn.layers.recurrent import Recurrent
+from fastrnn.layers.rescaling import Rescaling
 from fastrnn.layers.rnn import RNN
 from fastrnn.layers.separable import SeparableConv1D, SeparableConv2D
 from fastrnn.layers.serialization import deserialize, register, serialize
@@ -131,6 +132,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     Permute,
     ReLU,
     RepeatVector,
+    Rescaling,
     Reshape,
     SeparableConv1D,
     SeparableConv2D,
@@ -256,6 +258,7 @@ __all__ = [
     "ReLU",
     "Recurrent",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",

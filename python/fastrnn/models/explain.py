@@ -250,6 +250,7 @@ _DESCRIBED: tuple[tuple[Any, Callable[[Any, bool], Text]], ...] = (
     (layers.Dropout, _simply("NumPy in training, else nothing")),
     (layers.GaussianNoise, _simply("NumPy in training, else nothing")),
     (layers.Masking, _simply("NumPy: comparison")),
+    (layers.Rescaling, _simply("NumPy: two sweeps")),
     (Merge, _simply("NumPy: one sweep an input")),
     (FusedCell, _simply("one step of its layer's kernel")),
 )

@@ -203,6 +203,11 @@ def test_learning_rates_follow(
     wrong = callbacks.LearningRateScheduler(lambda epoch, rate: None)
     with pytest.raises(TypeError, match="schedule must return a float, got None"):
         fit_with(data, [1.0], wrong)
+    model = model_of()
+    model.compile(optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)), "mse")
+    setting = callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    with pytest.raises(TypeError, match="the learning rate follows ExponentialDecay and cannot"):
+        model.fit(data[0], np.eye(C)[data[1]], callbacks=setting, verbose=0)
 
 
 def test_training_ends_at_the_first_loss_that_is_no_number(

@@ -62,6 +62,11 @@ class State:
             self._by_step = bool(signature(value).parameters)
             self._schedule = value
             return
+        if isinstance(self._schedule, schedules.LearningRateSchedule):
+            raise TypeError(
+                f"{self.name}: the learning rate follows {type(self._schedule).__name__} and "
+                "cannot be set; give the optimizer a number, or leave out the callback that sets it"
+            )
         rate = float(value)
         if not (rate >= 0 and math.isfinite(rate)):
             raise ValueError(

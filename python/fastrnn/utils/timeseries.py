@@ -17,7 +17,7 @@ def timeseries_dataset_from_array(
     sequence_length: int,
     sequence_stride: int = 1,
     sampling_rate: int = 1,
-    batch_size: int = 128,
+    batch_size: int | None = 128,
     shuffle: bool = False,
     seed: int | None = None,
     start_index: int | None = None,
@@ -36,7 +36,8 @@ def timeseries_dataset_from_array(
         Steps from one window to the next.
     sampling_rate : int
         Steps of `data` from one step of a window to the next.
-    batch_size : int
+    batch_size : int or None
+        Without one, each entry is a single window.
     shuffle : bool
         Draw the order of windows anew for each epoch.
     seed : int, optional
@@ -70,7 +71,7 @@ def timeseries_dataset_from_array(
         ("sampling_rate", sampling_rate),
         ("batch_size", batch_size),
     ):
-        if value < 1:
+        if value is not None and value < 1:
             raise ValueError(f"timeseries_dataset_from_array: {name} must be positive, got {value}")
     values = np.asarray(data)[part]
     steps = np.arange(sequence_length) * sampling_rate
@@ -91,7 +92,7 @@ class _Windows(PyDataset):
         targets: Any,
         starts: Any,
         steps: Any,
-        batch_size: int,
+        batch_size: int | None,
         rng: np.random.Generator | None,
     ) -> None:
         super().__init__()
@@ -102,11 +103,12 @@ class _Windows(PyDataset):
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        return -(-len(self.starts) // self.batch_size)
+        return -(-len(self.starts) // (self.batch_size or 1))
 
     def __getitem__(self, index: int) -> Any:
-        starts = self.starts[index * self.batch_size : (index + 1) * self.batch_size]
-        windows = self.data[starts[:, None] + self.steps]
+        size = self.batch_size
+        starts = self.starts[index] if size is None else self.starts[index * size :][:size]
+        windows = self.data[starts[..., None] + self.steps]
         return windows if self.targets is None else (windows, self.targets[starts])
 
     def on_epoch_end(self) -> None:

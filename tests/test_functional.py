@@ -361,6 +361,13 @@ def test_subclasses_of_model_and_layer(tmp_path: Any) -> None:
     copy.load_weights(tmp_path / "own.weights.h5")
     for one, other in zip(copy.predict(x, verbose=0), model.predict(x, verbose=0), strict=True):
         np.testing.assert_array_equal(one, other)
+    one_loss = TwoHeads()
+    one_loss.compile("adam", "mse", loss_weights=[1, 0.5])
+    assert len(one_loss.fit(x, y, epochs=2, verbose=0).history) == 3
+    total, *parts = one_loss.evaluate(x, y, verbose=0)
+    assert total == pytest.approx(parts[0] + 0.5 * parts[1])
+    names = [metric.name for metric in one_loss.metrics]
+    assert names == ["loss", "output_1_loss", "output_2_loss"]
     _, _, dx = model.gradients(x, y, need_dx=True)
     assert [part.shape for part in dx] == [(12, 3), (12, 3)]
     graph_in = Input((3,))

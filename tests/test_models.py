@@ -124,7 +124,7 @@ def test_epochs_steps_and_validation_frequency(data: tuple[Array, Array]) -> Non
         steps_per_epoch=4,
         batch_size=16,
         validation_data=(x, y),
-        validation_freq=2,
+        validation_freq=np.int64(2),
         validation_steps=1,
         callbacks=[Count()],
         verbose=0,
@@ -132,6 +132,8 @@ def test_epochs_steps_and_validation_frequency(data: tuple[Array, Array]) -> Non
     assert seen == [(epoch, step) for epoch in (2, 3, 4) for step in range(4)]
     assert history.epoch == [2, 3, 4]
     assert len(history.history["val_loss"]) == 1
+    with pytest.raises(ValueError, match="validation_freq must be an integer or a list of epochs"):
+        model.fit(x, y, validation_data=(x, y), validation_freq=0.5, verbose=0)  # type: ignore[arg-type]
 
 
 def test_callbacks_can_stop_training(data: tuple[Array, Array]) -> None:
@@ -236,6 +238,7 @@ def test_accuracy_and_crossentropy_are_resolved_by_shapes(data: tuple[Array, Arr
         assert type(model.objective.metrics[0]) is metric
         assert type(model.objective.loss) is loss
         assert model.metrics_names == ["loss", "acc", "accuracy"]
+        assert [metric.name for metric in model.metrics] == model.metrics_names
 
 
 def test_frozen_layers_stay(data: tuple[Array, Array]) -> None:

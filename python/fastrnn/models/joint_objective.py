@@ -52,6 +52,8 @@ class JointObjective(Objective):
                 strict=True,
             )
         ]
+        for name, part in zip(names, self.parts, strict=True):
+            part.tracker.name = f"{name}_loss"
         self._trained = [one is not None for one in loss]
         self._values = [0.0] * len(names)
 

@@ -11,6 +11,7 @@ from fastrnn import optimizers
 from fastrnn.layers import activity
 from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.variable import Variable
+from fastrnn.metrics import Metric
 from fastrnn.models.batches import class_weights_of, numeric_array, rows_of
 from fastrnn.models.joint_objective import JointObjective, for_each
 from fastrnn.models.objective import Objective
@@ -135,8 +136,9 @@ class Trainable(Layer):
     ) -> Objective:
         """What the outputs are trained and watched for."""
         names = self.output_names
-        if not self.built and isinstance(loss, (list, tuple)):
-            names = [f"output_{i + 1}" for i in range(len(loss))]
+        if not self.built:
+            listed = next((a for a in (loss, loss_weights) if isinstance(a, (list, tuple))), ())
+            names = [f"output_{i + 1}" for i in range(len(listed))]
         if len(names) > 1:
             return JointObjective(self.name, names, loss, loss_weights, metrics, weighted_metrics)
         factor = _single_weight(self.name, loss_weights)
@@ -151,6 +153,11 @@ class Trainable(Layer):
     def metrics_names(self) -> list[str]:
         """Names of what `evaluate` returns."""
         return [] if self.objective is None else list(self.objective.results())
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """What keeps running values: the loss, then the metrics, those made by shapes included."""
+        return [] if self.objective is None else list(self.objective.trackers())
 
     def reset_metrics(self) -> None:
         """Start the running loss and metrics afresh."""
@@ -226,10 +233,14 @@ class Trainable(Layer):
     # Data ------------------------------------------------------------------------------
 
     def _compiled_objective(self, action: str) -> Objective:
+        """The objective; where the model turned out to have several outputs, one of each."""
         if self.objective is None:
             raise ValueError(
                 f"{self.name}.{action}: compile the model first, with a loss and an optimizer"
             )
+        if type(self.objective) is Objective and len(self.output_names) > 1:
+            arguments = {k: v for k, v in self._compile_arguments.items() if k != "optimizer"}
+            self.objective = self._objective(**arguments)
         return self.objective
 
     def _inputs(self, action: str, x: Any) -> Any:
@@ -290,7 +301,7 @@ class Trainable(Layer):
         Each is an array, or a tuple where the model has several inputs or outputs.
         """
         owner = f"{self.name}.{action}"
-        objective = self._compiled_objective(action)
+        self._compiled_objective(action)
         if y is None:
             if isinstance(x, tuple) and len(x) in (2, 3):
                 x, y, *rest = x
@@ -298,6 +309,7 @@ class Trainable(Layer):
             else:
                 raise ValueError(f"{owner}: needs targets y beside the inputs x")
         inputs = self._inputs(action, x)
+        objective = self._compiled_objective(action)
         if len(self.output_names) == 1:
             y = self._of_output(owner, "y", y)
             sample_weight = self._of_output(owner, "sample_weight", sample_weight)

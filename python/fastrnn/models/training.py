@@ -101,9 +101,15 @@ class Training(Feeding):
         After Ctrl+C the model is whole, with the weights of the last complete step, and
         ``model.history`` holds the epochs that were completed.
         """
-        objective = self._compiled_objective("fit")
+        self._compiled_objective("fit")
         set_threads(x, kwargs)
         assert self.optimizer is not None
+        if not isinstance(validation_freq, (int, np.integer, list, tuple, set, range)):
+            kind = type(validation_freq).__name__
+            raise ValueError(
+                f"{self.name}.fit: validation_freq must be an integer or a list of epochs, "
+                f"got {kind}"
+            )
         rng, whole = generator() if shuffle else None, shuffle == "batch"
         size = validation_batch_size or batch_size
         validation: Batches | None = None
@@ -143,7 +149,7 @@ class Training(Feeding):
                 progress.resume(self, resumed, epochs)
             while progress.epoch < epochs and not self.stop_training:
                 epoch, rate = progress.epoch, self.optimizer.learning_rate
-                objective.reset()
+                self.reset_metrics()
                 hooks.on_epoch_begin(epoch)
                 if progress.step and self.optimizer.learning_rate != rate:
                     self.optimizer.learning_rate = rate  # this epoch has begun before
@@ -242,8 +248,7 @@ class Training(Feeding):
     def _evaluate(
         self, source: Batches, steps: int | None, hooks: CallbackList
     ) -> dict[str, float]:
-        objective = self._compiled_objective("evaluate")
-        objective.reset()
+        self.reset_metrics()
         hooks.on_test_begin()
         source.restart()
         step = 0
@@ -259,7 +264,7 @@ class Training(Feeding):
                 "each but once: say how many by steps or validation_steps"
             )
         hooks.on_test_end(self._sorted_results())
-        return objective.results()
+        return self._compiled_objective("evaluate").results()
 
     def predict(
         self,
@@ -403,8 +408,8 @@ def _hooks(callbacks: Any, model: Any, add_history: bool = False, **params: Any)
 
 def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
     """Whether an epoch, counted from 0, is followed by validation."""
-    if isinstance(frequency, int):
-        return (epoch + 1) % frequency == 0
+    if isinstance(frequency, (int, np.integer)):
+        return bool((epoch + 1) % frequency == 0)
     return epoch + 1 in frequency
 
 

@@ -43,6 +43,17 @@ def test_a_copy_trains_on_as_the_model_does_and_leaves_it_alone(make: Any, copie
     assert np.array_equal(model.predict(x, verbose=0), after)
 
 
+def test_no_batch_stays_on_a_trained_model() -> None:
+    inner = Sequential([layers.Input((T, F)), layers.Masking(), layers.LSTM(3)])
+    model = Sequential([layers.Input((T, F)), inner, layers.Dense(2)])
+    model.compile("adam", "mse")
+    sizes = []
+    for rows in (N, 50 * N):
+        model.fit(np.ones((rows, T, F), np.float32), np.ones((rows, 2)), rows, verbose=0)
+        sizes.append(len(pickle.dumps(model)))
+    assert abs(sizes[1] - sizes[0]) < N * T * F
+
+
 def test_a_copy_arranges_its_own_layers() -> None:
     random = np.random.default_rng(0)
     x, hidden, y = random.random((N, F)), random.random((N, 4)), random.random((N, 2))

@@ -57,7 +57,7 @@ class Masking(Layer):
         return dy * _over_features(self.saved, dy) if self.need_dx else None
 
     def compute_mask(self, x: Any, mask: Array | None) -> Array | None:
-        last = self._last
+        last, self._last = self._last, None
         if last is not None and last[0] is x:
             return last[1]
         return self._valid(np.asarray(x))

@@ -47,13 +47,13 @@ class Composite(Model):
 
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         y, out_mask = self.propagate(x, training, mask)
-        self._last_mask = x, out_mask
+        self._note_mask(x, mask, out_mask)
         return y
 
     def forward_logits(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         """`forward` without the last layer's activation."""
         y, out_mask = self.propagate(x, training, mask, logits=True)
-        self._last_mask = x, out_mask
+        self._note_mask(x, mask, out_mask)
         return y
 
     def backward(self, dy: Any) -> Any:
@@ -63,8 +63,12 @@ class Composite(Model):
         """`backward` without the last layer's activation."""
         return self.propagate_back(dy, logits=True)
 
+    def _note_mask(self, x: Any, mask: Any, out_mask: Any) -> None:
+        """Keep the output's mask for `compute_mask`, where that comes next for the same array."""
+        self._last_mask = (x, out_mask) if mask is not None or self.makes_mask else None
+
     def compute_mask(self, x: Any, mask: Any) -> Any:
-        last = self._last_mask
+        last, self._last_mask = self._last_mask, None
         if last is not None and last[0] is x:
             return last[1]
         return self.propagate(x, False, mask)[1]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+import fastrnn
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,6 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "cuda" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Every test draws the same weights, whatever ran before it."""
+    fastrnn.utils.set_random_seed(20)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(20)
 
 
 @pytest.fixture

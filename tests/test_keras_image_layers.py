@@ -96,9 +96,10 @@ def test_configurations_go_both_ways(name: str) -> None:
     from_ours = type(theirs).from_config(mine)
     for key, value in mine.items():
         if key not in ("name", "dtype") and not key.endswith("initializer"):
-            assert other[key] == value, key
+            # Keras leaves out activity_regularizer where it is None and no argument by itself.
+            assert other.get(key) == value, key
             assert json.loads(json.dumps(from_theirs.get_config()))[key] == value, key
-            assert json.loads(json.dumps(from_ours.get_config()))[key] == value, key
+            assert json.loads(json.dumps(from_ours.get_config())).get(key) == value, key
     # What Keras has beside these are options that are refused unless they are off.
     assert not {key for key in other if other[key] and key not in mine} - {"renorm_momentum"}
 

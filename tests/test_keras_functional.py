@@ -24,7 +24,9 @@ Array = np.ndarray[Any, Any]
 
 
 def pair(name: str) -> tuple[Any, Any]:
-    """A model of ours and one of Keras' with the same weights."""
+    """A model of ours and one of Keras' with the same weights and the same names."""
+    fastrnn.utils.clear_session()
+    keras.utils.clear_session()
     ours, theirs = (k.Model(*GRAPHS[name].make(k)) for k in (fastrnn, keras))
     theirs.set_weights(ours.get_weights())
     return ours, theirs

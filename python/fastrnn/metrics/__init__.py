@@ -51,6 +51,7 @@ from fastrnn.metrics.curve import (
     SensitivityAtSpecificity,
     SpecificityAtSensitivity,
 )
+from fastrnn.metrics.edit import LabelErrorRate, edit_distance
 from fastrnn.metrics.f_score import F1Score, FBetaScore
 from fastrnn.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from fastrnn.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
@@ -79,6 +80,7 @@ from fastrnn.metrics.regression import (
     cosine_similarity,
     pearson_correlation,
 )
+from fastrnn.metrics.segments import SegmentEditScore, SegmentF1, segments_of
 from fastrnn.utils import custom_object_scope, naming
 from fastrnn.utils.custom_objects import custom_object
 
@@ -100,6 +102,7 @@ __all__ = [
     "Hinge",
     "IoU",
     "KLDivergence",
+    "LabelErrorRate",
     "LogCoshError",
     "Mean",
     "MeanAbsoluteError",
@@ -119,6 +122,8 @@ __all__ = [
     "Recall",
     "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SegmentEditScore",
+    "SegmentF1",
     "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
@@ -140,6 +145,7 @@ __all__ = [
     "concordance_correlation",
     "cosine_similarity",
     "deserialize",
+    "edit_distance",
     "get",
     "hinge",
     "huber",
@@ -151,6 +157,7 @@ __all__ = [
     "mean_squared_logarithmic_error",
     "pearson_correlation",
     "poisson",
+    "segments_of",
     "serialize",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",

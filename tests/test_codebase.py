@@ -38,6 +38,9 @@ ALLOWED: dict[str, set[str]] = {
     "data": {"video"},
     "datasets": set(),
     "apps": {
+        "callbacks",
+        "datasets",
+        "preprocessing",
         "data",
         "formats",
         "video",

@@ -27,18 +27,21 @@ ORANGE = (14, 127, 255)
 
 PANEL = (460, 320)  # width and height of one panel, in pixels
 MARGIN = (58, 40, 18, 44)  # left, top, right, bottom
+_PANELS_IN_A_ROW = 3
+_NO_CURVE = ("epoch", "seconds", "busy")
+_SHARES = ("accuracy", "iou")  # drawn from 0 to 1
 
 
 def draw_curves(path: str | os.PathLike[str], history: Sequence[Mapping[str, Any]]) -> Picture:
-    """Draw loss and accuracy over the epochs.
+    """Draw the loss and each metric over the epochs.
 
     Parameters
     ----------
     path : str or os.PathLike
         PNG file to write.
     history : sequence of mapping
-        One row per epoch with the keys epoch, loss, accuracy, val_loss and val_accuracy; the
-        last two may be None.
+        One row per epoch: its number ``epoch``, loss and metrics by name, those on the
+        validation part with ``val_`` before it. Values that are None are left out.
 
     Returns
     -------
@@ -53,20 +56,27 @@ def draw_curves(path: str | os.PathLike[str], history: Sequence[Mapping[str, Any
     if not history:
         raise ValueError("draw_curves: history must hold at least one epoch")
     epochs = [float(row["epoch"]) for row in history]
+    names = [name for name in history[0] if name not in _NO_CURVE and name[:4] != "val_"]
     panels = [
-        _panel("loss", epochs, _series(history, "loss"), top=None),
-        _panel("accuracy", epochs, _series(history, "accuracy"), top=1.0),
+        _panel(name, epochs, _series(history, name), top=1.0 if name in _SHARES else None)
+        for name in names
     ]
-    picture = np.hstack(panels)
+    if len(panels) > _PANELS_IN_A_ROW:
+        panels += [np.full_like(panels[0], 255)] * (-len(panels) % _PANELS_IN_A_ROW)
+    rows = range(0, len(panels), _PANELS_IN_A_ROW)
+    picture = np.vstack([np.hstack(panels[row : row + _PANELS_IN_A_ROW]) for row in rows])
     write_png(path, picture)
     return picture
 
 
 def _series(history: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[float]]:
-    series = {"training": [float(row[key]) for row in history]}
-    validation = [row[f"val_{key}"] for row in history]
-    if all(value is not None for value in validation):
-        series["validation"] = [float(value) for value in validation]
+    def values(name: str) -> list[float]:
+        column = [row.get(name) for row in history]
+        return [math.nan if value is None else float(value) for value in column]
+
+    series = {"training": values(key)}
+    if any(row.get(f"val_{key}") is not None for row in history):
+        series["validation"] = values(f"val_{key}")
     return series
 
 

@@ -41,14 +41,17 @@ def new_run_folder(parent: str | os.PathLike[str], name: str) -> Path:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write `value` as indented JSON, atomically."""
+    """Write `value` as indented JSON, atomically; paths as strings."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=os.fspath)
     with atomic_path(path) as partial:
-        partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        partial.write_text(text + "\n", "utf-8")
 
 
-def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows with the same keys as a table with one line of names, atomically."""
+def write_csv(
+    path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> None:
+    """Write rows as a table with one line of names, atomically; what a row lacks stays empty."""
     with atomic_path(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else [])
+        writer = csv.DictWriter(file, fieldnames=names)
         writer.writeheader()
         writer.writerows(rows)

@@ -130,7 +130,7 @@ def train_classifier(
         draw_confusion(run / "confusion.png", evaluation.confusion, clips.classes)
     history = [asdict(stats) for stats in trainer.history]
     if history:
-        write_csv(run / "history.csv", history)
+        write_csv(run / "history.csv", history, list(history[0]))
         draw_curves(run / "curves.png", history)
     write_json(
         run / "results.json",

@@ -1,0 +1,114 @@
+"""What `fastrnn train` can train: the table of tasks.
+
+To add one, write its options as a dataclass whose fields are made by
+`fastrnn.apps.settings.setting` (``seed`` among them), its function ``train(data, options, *, run)``
+on top of `fastrnn.apps.run.TrainingRun`, and add its row to ``_ALL``: the command line then has
+its options, its help page, ``--resume`` and ``eval``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastrnn.apps.model_file import kind_of
+from fastrnn.apps.run import TrainingRun, arguments_of
+from fastrnn.apps.settings import from_json
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something that can be trained.
+
+    Attributes
+    ----------
+    name : str
+        What ``--task`` calls it.
+    about : str
+        What it learns from which data, in one or two sentences for the help page.
+    options : type
+        The dataclass of its options.
+    train : callable
+        ``train(data, options, *, run)``: `data` a Path, `run` a `TrainingRun`.
+    recognizes : callable
+        Whether a path is clearly data for this task; looks at names, opens no more than a file.
+    kind : str
+        What its model files say they are, see `fastrnn.apps.model_file`.
+    evaluate : callable, optional
+        ``evaluate(model_file, data, progress)``: the figures of a trained model, as a dict that
+        JSON can hold.
+    """
+
+    name: str
+    about: str
+    options: type
+    train: Callable[..., Any]
+    recognizes: Callable[[Path], bool]
+    kind: str
+    evaluate: Callable[..., Mapping[str, Any]] | None = None
+
+
+_ALL: list[Task] = []
+TASKS = {task.name: task for task in _ALL}
+
+
+def task_named(name: str) -> Task:
+    """The task of a name.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if name not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, got '{name}'")
+    return TASKS[name]
+
+
+def task_for(data: Path) -> Task:
+    """The task whose data a folder clearly holds.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at the path.
+    ValueError
+        If no task recognizes it, or several.
+    """
+    if not data.exists():
+        raise FileNotFoundError(f"no such file or folder: {data}")
+    found = [task for task in TASKS.values() if task.recognizes(data)]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(task.name for task in found or TASKS.values())
+    what = "may be for several tasks" if found else "is data of no task that can be guessed"
+    raise ValueError(f"{data} {what}: give --task, one of {names}")
+
+
+def task_of_model(path: Path) -> Task:
+    """The task that a model file is of.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is of none.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no such model file: {path}")
+    kind = kind_of(path)
+    for task in TASKS.values():
+        if task.kind == kind:
+            return task
+    raise ValueError(f"{path}: not a model that `fastrnn train` wrote")
+
+
+def resume(run: TrainingRun) -> Any:
+    """Go on with a run made by `TrainingRun.resume`; return what its task's function returns."""
+    arguments = arguments_of(run.path)
+    task = task_named(arguments["task"])
+    options: Any = from_json(task.options, arguments["options"])
+    return task.train(Path(arguments["data"]), options, run=run)

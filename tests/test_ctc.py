@@ -75,6 +75,12 @@ SIZES = [
 ]
 
 
+def test_no_steps_and_no_labels_are_certain() -> None:
+    losses = ops.ctc_loss(np.zeros((2, 0, 3)), np.zeros((2, 0), int))
+    np.testing.assert_array_equal(losses, [0, 0])
+    assert not np.signbit(losses).any()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_loss_and_gradient_match_the_reference(

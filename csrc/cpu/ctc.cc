@@ -178,7 +178,9 @@ void ctc_loss(const CtcLoss<T>& a) {
   Layout sizes;
   const Lattice<T> measured(a, sizes);
   const double step = static_cast<double>(20 * a.classes + 50 * measured.row);
-  const int threads = team_for(step * static_cast<double>(a.batch * a.steps));
+  // Each thread has a lattice of its own: no more of them than there are sequences.
+  const int wanted = team_for(step * static_cast<double>(a.batch * a.steps));
+  const int threads = wanted < a.batch ? wanted : static_cast<int>(a.batch);
   const Buffer memory(sizes.size() * static_cast<size_t>(threads));
   auto member = [&](const Team& team) {
     Layout layout(memory.bytes() + sizes.size() * static_cast<size_t>(team.rank()));
@@ -193,7 +195,7 @@ void ctc_loss(const CtcLoss<T>& a) {
                           a.labels + n * a.width,
                           a.dlogits ? a.dlogits + at : nullptr};
       const double log_prob = forward(q, lattice);
-      a.losses[n] = static_cast<T>(-log_prob);
+      a.losses[n] = static_cast<T>(0 - log_prob);  // not -0
       if (!a.dlogits) return;
       const bool found = log_prob != -__builtin_inf();
       if (found) backward(q, lattice);

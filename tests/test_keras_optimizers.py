@@ -109,6 +109,40 @@ def test_steps_as_keras(name: str, options: dict[str, Any]) -> None:
         np.testing.assert_allclose(one.value, two.numpy(), rtol=1e-4, atol=2e-5)
 
 
+CHANGING: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {"momentum": 0.9, "global_clipnorm": 0.8}),
+    ("Adam", {"learning_rate": 0.02, "weight_decay": 0.05, "clipnorm": 0.7}),
+    ("Adam", {"learning_rate": 0.02, "use_ema": True, "ema_overwrite_frequency": 3}),
+    ("RMSprop", {"gradient_accumulation_steps": 3, "global_clipnorm": 0.5}),
+    ("Nadam", {"learning_rate": 0.02}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), CHANGING, ids=lambda value: str(value))
+def test_some_of_the_variables_step_as_keras(name: str, options: dict[str, Any]) -> None:
+    """As where parts are frozen and trained in turn; one constraint changes weights each time."""
+    ours = getattr(optimizers, name)(**options)
+    theirs = getattr(keras.optimizers, name)(**options)
+    mine, other = variables()
+    mine[0].constraint, other[0].constraint = (
+        module.MinMaxNorm(0.5, 0.6, rate=0.1) for module in (constraints, keras.constraints)
+    )
+    ours.build(mine)
+    theirs.build(other)
+    rng = np.random.default_rng(6)
+    for step in range(STEPS):
+        chosen = [(0,), (0, 1), (1,), (1, 0)][step % 4]
+        grads = [rng.normal(size=mine[i].shape).astype(np.float32) for i in chosen]
+        ours.apply_gradients([(g, mine[i]) for g, i in zip(grads, chosen, strict=True)])
+        theirs.apply_gradients(
+            [(keras.ops.array(g), other[i]) for g, i in zip(grads, chosen, strict=True)]
+        )
+        for one, two in zip(mine, other, strict=True):
+            np.testing.assert_allclose(one.value, two.numpy(), rtol=1e-4, atol=2e-5)
+    for one, two in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_allclose(one, two.numpy(), rtol=2e-4, atol=2e-5)
+
+
 @pytest.mark.parametrize("excluded", ["var_names", "var_list"])
 def test_weights_without_decay_as_keras(excluded: str) -> None:
     ours, theirs = optimizers.AdamW(0.01, 0.3), keras.optimizers.AdamW(0.01, 0.3)

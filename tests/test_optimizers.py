@@ -256,8 +256,12 @@ def test_gradients_that_are_given(rng: np.random.Generator) -> None:
     optimizer.apply(grads)
     for weight, grad in zip(weights, grads, strict=True):
         np.testing.assert_allclose(weight.value, 1 - 0.25 * grad)
-    with pytest.raises(ValueError, match="was built for other variables"):
-        optimizer.apply(grads[:2], weights[:2])
+    strange = Variable("strange", np.ones(5), storage)
+    with pytest.raises(ValueError, match="was built for other variables than strange"):
+        optimizer.apply(grads[1:2], [strange])
+    with pytest.raises(ValueError, match="there is a gradient for none of the variables"):
+        optimizer.apply([None, None], weights[:2])
+    assert optimizer.apply_gradients([]) == 2
     with pytest.raises(ValueError, match=r"gradient of w1 must be of shape \(5,\), got \(3, 5\)"):
         optimizer.apply([grads[0], grads[0], grads[2]])
     with pytest.raises(ValueError, match="give the variables that the gradients are for"):

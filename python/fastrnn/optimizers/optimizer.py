@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -167,12 +167,26 @@ class Optimizer(State):
         pattern = self._exempt_names
         return id(weight) not in self._exempt and not (pattern and pattern.search(weight.name))
 
-    def step(self) -> None:
-        """Update all parameters once from the gradients in the buffer."""
+    def step(self, left_out: Collection[int] = ()) -> None:
+        """Update all parameters once from the gradients in the buffer.
+
+        Parameters
+        ----------
+        left_out : collection of int
+            Identities of variables that stay as they are, with their slots.
+        """
         buffer = self._buffer
         if buffer is None:
             raise ValueError(f"{self.name}: build the optimizer with a model's parameters first")
         buffer.touch()
+        frozen = [span for identity, span in buffer.spans if identity in left_out] * bool(left_out)
+        kept = [
+            (array, span, array[span].copy())
+            for span in frozen
+            for array in (buffer.weights, *(self.slots[name] for name in self.slot_names))
+        ]
+        for span in frozen:
+            buffer.grads[span] = 0
         every = self.gradient_accumulation_steps
         if every is None:
             self._update(buffer, 1.0)
@@ -182,12 +196,16 @@ class Optimizer(State):
             if (self._iterations + 1) % every == 0:
                 buffer.grads[...] = sums
                 sums[...] = 0
+                for span in frozen:
+                    buffer.grads[span] = 0
                 self._update(buffer, 1 / every)
+        for array, span, before in kept:
+            array[span] = before
         if self.use_ema:
             self._average(buffer.weights)
         self._iterations += 1
         if buffer.constrained:
-            buffer.constrain()
+            buffer.constrain(left_out)
 
     def update(self, weights: Array, grads: Array, learning_rate: float, step: int) -> None:
         """Change `weights` in place; `step` counts from 1."""
@@ -234,7 +252,8 @@ class Optimizer(State):
         Parameters
         ----------
         grads_and_vars : iterable of (gradient, Variable)
-            The same variables each time. Those whose gradient is None stay as they are.
+            All variables that the optimizer is for, the first time; then any of them. Those left
+            out, or whose gradient is None, stay as they are, with what is kept for them.
 
         Returns
         -------
@@ -246,6 +265,7 @@ class Optimizer(State):
         ValueError
             If the optimizer was built for others, or a gradient has another shape.
         """
+        grads_and_vars = list(grads_and_vars)
         pairs = [(grad, variable) for grad, variable in grads_and_vars if grad is not None]
         for grad, variable in pairs:
             if np.shape(grad) != variable.shape:
@@ -253,20 +273,26 @@ class Optimizer(State):
                     f"{self.name}: the gradient of {variable.name} must be of shape "
                     f"{variable.shape}, got {np.shape(grad)}"
                 )
-        variables = [variable for _, variable in pairs]
+        if not grads_and_vars:
+            return self._iterations
+        if not pairs:
+            raise ValueError(f"{self.name}: there is a gradient for none of the variables")
         buffer = self._buffer
-        if buffer is not None:
-            if set(map(id, variables)) != set(map(id, buffer.variables)):
-                raise ValueError(
-                    f"{self.name}: was built for other variables; use an optimizer for each group "
-                    "of variables that is updated together"
-                )
-            variables = list(buffer.variables)
+        variables = buffer.variables if buffer else [variable for _, variable in grads_and_vars]
+        known = set(map(id, variables))
+        strange = [variable.name for _, variable in pairs if id(variable) not in known]
+        if strange:
+            raise ValueError(
+                f"{self.name}: was built for other variables than {strange[0]}; build() it for all "
+                "that it is to update, or use another optimizer"
+            )
         if buffer is None or not buffer.holds(variables):
             self.build(variables)
+            buffer = self._buffer
+        assert buffer is not None
         for grad, variable in pairs:
             np.divide(grad, self.loss_scale_factor or 1.0, out=variable.grad, casting="same_kind")
-        self.step()
+        self.step(known - {id(variable) for _, variable in pairs})
         return self._iterations
 
     def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Any] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,9 +72,11 @@ class FlatParameters:
         pairs = zip(variables, self.variables, strict=True)
         return all(one is other and one.storage is storage for one, other in pairs)
 
-    def constrain(self) -> None:
-        """Have the weights meet their constraints."""
+    def constrain(self, left_out: Collection[int] = ()) -> None:
+        """Have the weights meet their constraints, but for some identities."""
         for variable in self.constrained:
+            if id(variable) in left_out:
+                continue
             variable.value[...] = variable.constraint(variable.value)
 
     def touch(self) -> None:

@@ -159,7 +159,7 @@ def test_shapes_and_masks_of_several_outputs() -> None:
         ),
         (
             lambda x: layers.Bidirectional(layers.LSTM(4))(x, initial_state=[np.ones((N, 4))] * 3),
-            r"initial_state must be \(N, 4\), \(N, 4\), got \(None, 4\)",
+            "initial_state must be 4 arrays, 2 for the forward and 2 for the backward layer, got 3",
         ),
     ],
 )

@@ -138,6 +138,12 @@ class Bidirectional(Layer):
         if states:
             one, other = self.forward_layer, self.backward_layer
             half = len(one.state_shapes(sequence))
+            wanted = half + len(other.state_shapes(sequence))
+            if len(states) != wanted:
+                raise ValueError(
+                    f"{self.name}: initial_state must be {wanted} arrays, {half} for the forward "
+                    f"and {wanted - half} for the backward layer, got {len(states)}"
+                )
             one.check_states(sequence, states[:half])
             other.check_states(sequence, states[half:])
 

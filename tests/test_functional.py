@@ -267,7 +267,7 @@ def test_custom_loops_train_as_fit_does() -> None:
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     other.optimizer.apply(grads, other.trainable_weights)
     with pytest.raises(ValueError, match="was built for other variables"):
-        optimizer.apply_gradients(zip(grads[:1], other.trainable_weights[:1], strict=True))
+        optimizer.apply_gradients(zip(grads[:1], one.trainable_weights[:1], strict=True))
     with pytest.raises(ValueError, match=r"the gradient of kernel must be of shape \(4, 5\)"):
         optimizer.apply_gradients([(np.ones(3), other.trainable_weights[0])])
 
@@ -375,6 +375,37 @@ def test_subclasses_of_model_and_layer(tmp_path: Any) -> None:
     graph.compile("sgd", "mse")
     assert len(graph.trainable_weights) == 4
     graph.train_on_batch(x[0], x[1])
+
+
+def test_models_inside_a_model_of_ones_own_are_trained() -> None:
+    class Own(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            x = Input((5,))
+            self.first = fastrnn.Sequential([layers.Dense(5, "tanh"), layers.Dense(5)])
+            self.second = Model(x, layers.Dense(2)(layers.Dense(3, "tanh")(x)))
+
+        def forward(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+            return self.second(self.first(x, training=training), training=training)
+
+        def backward(self, dy: Any) -> Any:
+            return self.first.backward(self.second.backward(dy))
+
+    rng = np.random.default_rng(3)
+    x, y = rng.random((6, 4)), rng.random((6, 2))
+    own = Own()
+    own.build((None, 4))
+    flat = fastrnn.Sequential([*own.first.layers, *own.second.layers[1:]])
+    ends = []
+    for model in (own, flat):
+        ends.append(model.gradients(x, y, "mse", need_dx=True))
+        model.compile("sgd", "mse")
+        before = model.get_weights()
+        ends[-1] += (model.fit(x, y, epochs=2, shuffle=False, verbose=0).history["loss"],)
+        model.set_weights(before)
+    for mine, other in zip(*ends, strict=True):
+        np.testing.assert_equal(mine, other)
+    assert all(np.abs(gradient).max() > 0 for gradient in ends[0][1])
 
 
 def test_a_subclass_may_be_a_graph() -> None:

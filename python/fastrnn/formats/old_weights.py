@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fastrnn.formats.keras_config import Version
 from fastrnn.layers import Layer, Recurrent
 from fastrnn.layers.fused_cells import FusedCell
-from fastrnn.layers.layer import all_layers
 from fastrnn.layers.variable import Variable
+from fastrnn.layers.weighted import all_layers
 
 Array = NDArray[Any]
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from fastrnn._files import atomic_path
 from fastrnn.formats.hdf5 import bfloat16_to_float32
 from fastrnn.layers import Layer
-from fastrnn.layers.layer import assign_all
 from fastrnn.layers.variable import Variable
+from fastrnn.layers.weighted import assign_all
 
 Array = NDArray[Any]
 

@@ -1,21 +1,18 @@
-"""What every layer has: weights made at build time, a forward and a backward pass, masks."""
+"""What every layer has: arguments, a forward and a backward pass, masks, a description."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrnn import constraints, initializers, regularizers
-from fastrnn.initializers.reserved import initial_value
 from fastrnn.layers import symbolic
-from fastrnn.layers.regularized import Regularized
-from fastrnn.layers.variable import Storage, Variable
+from fastrnn.layers.weighted import Weighted, by_class
 from fastrnn.utils.dtypes import float_dtype
-from fastrnn.utils.naming import numbered_name, to_snake_case, unexpected_arguments
+from fastrnn.utils.naming import numbered_name, unexpected_arguments
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = "tuple[int | None, ...]"
@@ -28,7 +25,7 @@ _INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_shape", "input_di
 _IGNORED_ARGUMENTS = ("autocast", "input_length")
 
 
-class Layer(Regularized):
+class Layer(Weighted):
     """Base of layers.
 
     A subclass makes its weights in `build` by `add_weight`, and defines `forward`, `backward`
@@ -110,61 +107,13 @@ class Layer(Regularized):
         if kwargs:
             known = (*_INPUT_ARGUMENTS, "name", "dtype", *self.role_arguments())
             raise unexpected_arguments(type(self), kwargs, known)
-        self.name = name or numbered_name(type(self).__name__)
-        self.dtype = float_dtype(dtype)
-        self.built = False
+        super().__init__(name or numbered_name(type(self).__name__), float_dtype(dtype), trainable)
         self.input_shape: Any = None
         self.batch_shape = _batch_shape(**shape_arguments)
         self.saved: Any = None
-        self._trainable = trainable
-        self._variables: list[Variable] = []
-        self._storage = Storage()
         self._warned_of_mask = False
         # Calls on symbolic tensors, in order.
         self.inbound_nodes: list[symbolic.Node] = []
-
-    # Weights ---------------------------------------------------------------------------
-
-    def add_weight(
-        self,
-        shape: Sequence[int],
-        initializer: Any = "glorot_uniform",
-        trainable: bool = True,
-        name: str = "weight",
-        regularizer: Any = None,
-        constraint: Any = None,
-    ) -> Variable:
-        """Make a weight; call it from `build`.
-
-        Parameters
-        ----------
-        shape : sequence of int
-        initializer : str, dict or callable(shape, dtype)
-        trainable : bool
-        name : str
-        regularizer : str, dict or Regularizer, optional
-        constraint : str, dict or callable, optional
-
-        Returns
-        -------
-        Variable
-        """
-        value = initial_value(initializers.get(initializer), tuple(shape), self.dtype)
-        if value.shape != tuple(shape):
-            raise ValueError(
-                f"{self.name}: {name}'s initializer must return shape {tuple(shape)}, "
-                f"got {value.shape}"
-            )
-        variable = Variable(
-            name,
-            value,
-            self._storage,
-            trainable,
-            regularizers.get(regularizer),
-            constraints.get(constraint),
-        )
-        self._variables.append(variable)
-        return variable
 
     def sublayers(self) -> Iterator[tuple[str, Layer]]:
         """Layers inside this one, under the names that their weights have in files."""
@@ -175,68 +124,6 @@ class Layer(Regularized):
                 held = value.values() if isinstance(value, dict) else value
                 for place, layer in by_class(entry for entry in held if isinstance(entry, Layer)):
                     yield f"{name}/{place}", layer
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes the weights; takes effect at `compile` or the next `fit`."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        for _, layer in self.sublayers():
-            layer.trainable = value
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights: those of the layer, then those of layers in it."""
-        inner = [weight for _, layer in self.sublayers() for weight in layer.weights]
-        return _once(self._variables + inner)
-
-    variables = weights
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes."""
-        if not self._trainable:
-            return []
-        own = [variable for variable in self._variables if variable.trainable]
-        return _once(own + [w for _, layer in self.sublayers() for w in layer.trainable_weights])
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone."""
-        trainable = {id(weight) for weight in self.trainable_weights}
-        return [weight for weight in self.weights if id(weight) not in trainable]
-
-    def get_weights(self) -> list[Array]:
-        """Copies of all weights."""
-        return [weight.numpy() for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set all weights, in the order of `get_weights`.
-
-        Raises
-        ------
-        ValueError
-            If their number or a shape differs.
-        """
-        if not self.built:
-            raise ValueError(
-                f"{self.name}: has no weights yet; build it first, by a call or build(input_shape)"
-            )
-        assign_all(self.name, self.weights, weights)
-
-    def count_params(self) -> int:
-        """Number of entries of all weights."""
-        return sum(weight.size for weight in self.weights)
-
-    def set_gradient(self, variable: Variable, gradient: Array) -> None:
-        """Hand over a weight's gradient from `backward`."""
-        if variable.grad is None:
-            variable.grad = gradient
-        else:
-            variable.grad[...] = gradient
 
     # Passes ----------------------------------------------------------------------------
 
@@ -276,6 +163,8 @@ class Layer(Regularized):
             Identities of the variables whose gradients are wanted; all trainable ones if None.
         """
         self.need_dx = need_dx
+        for _, layer in self.sublayers():  # their order is the subclass' own
+            layer.arrange_backward(True, trained)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the output for a shape of the input; the same unless defined otherwise."""
@@ -355,6 +244,9 @@ class Layer(Regularized):
             )
         return self.inbound_nodes[0]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"saved": None}  # copies have no pass to go back through
+
     # Description -----------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
@@ -369,42 +261,6 @@ class Layer(Regularized):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _once(variables: list[Variable]) -> list[Variable]:
-    """Without repetition, where layers inside share some."""
-    return list(dict.fromkeys(variables))
-
-
-def all_layers(layer: Layer) -> list[Layer]:
-    """A layer and those inside it."""
-    return [layer, *(part for _, inner in layer.sublayers() for part in all_layers(inner))]
-
-
-def by_class(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
-    """Layers under the names that Keras' files give them: their classes, numbered in order."""
-    seen: dict[str, int] = {}
-    for layer in layers:
-        over_frames = layer.over_frames
-        name = "time_distributed" if over_frames else to_snake_case(type(layer).__name__)
-        number = seen.get(name, 0)
-        seen[name] = number + 1
-        place = f"{name}_{number}" if number else name
-        yield f"{place}/layer" if over_frames else place, layer
-
-
-def assign_all(owner: str, variables: Sequence[Variable], weights: Sequence[Any]) -> None:
-    """Assign to all variables, or to none where a number or shape does not fit."""
-    if len(weights) != len(variables):
-        raise ValueError(f"{owner}: has {len(variables)} weights, got {len(weights)}")
-    for variable, weight in zip(variables, weights, strict=True):
-        if np.shape(weight) != variable.shape:
-            raise ValueError(
-                f"{owner}: {variable.name} must be of shape {variable.shape}, "
-                f"got {np.shape(weight)}"
-            )
-    for variable, weight in zip(variables, weights, strict=True):
-        variable.assign(weight)
 
 
 def check_positive(owner: str, **numbers: Any) -> None:

@@ -172,7 +172,7 @@ class Recurrent(RecurrentBase):
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy makes its own of its weights; the core's objects cannot be pickled.
-        return vars(self) | {"_training": None, "_packed": (0, None)}
+        return super().__getstate__() | {"_training": None, "_packed": (0, None)}
 
     def _flat_frames(self, x: Array) -> Array:
         """Frames of several axes as rows."""

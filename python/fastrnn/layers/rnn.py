@@ -15,8 +15,9 @@ from fastrnn.layers.cell import (
     sizes_of,
 )
 from fastrnn.layers.fused_cells import FusedCell
-from fastrnn.layers.layer import Array, Layer, all_layers
+from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.recurrent_base import RecurrentBase, flat, over_steps
+from fastrnn.layers.weighted import all_layers
 
 
 class RNN(RecurrentBase):

@@ -113,6 +113,10 @@ class Variable:
         self.storage.touch()
         self.value, self.grad, self.storage = value, grad, storage
 
+    def __getstate__(self) -> Any:
+        # Copies have no gradient: `place` gives them their own.
+        return None, {name: getattr(self, name) for name in self.__slots__} | {"grad": None}
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self.value.astype(dtype or self.value.dtype, copy=copy is not False)
 

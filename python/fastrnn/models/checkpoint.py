@@ -12,7 +12,8 @@ import numpy as np
 
 from fastrnn.callbacks import CallbackList
 from fastrnn.formats.state_file import read_state, write_state
-from fastrnn.layers.layer import Layer, assign_all
+from fastrnn.layers.layer import Layer
+from fastrnn.layers.weighted import assign_all
 from fastrnn.models.batches import Batches
 from fastrnn.utils import random
 

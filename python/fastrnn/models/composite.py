@@ -63,6 +63,9 @@ class Composite(Model):
         """`backward` without the last layer's activation."""
         return self.propagate_back(dy, logits=True)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_last_mask": None}
+
     def _note_mask(self, x: Any, mask: Any, out_mask: Any) -> None:
         """Keep the output's mask for `compute_mask`, where that comes next for the same array."""
         self._last_mask = (x, out_mask) if mask is not None or self.makes_mask else None

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from fastrnn.layers import Layer, register
-from fastrnn.layers.layer import all_layers, by_class
 from fastrnn.layers.symbolic import Node
+from fastrnn.layers.weighted import all_layers, by_class
 from fastrnn.models import graph_config
 from fastrnn.models.composite import Composite
 from fastrnn.models.graph import flat_tensors, ordered_calls

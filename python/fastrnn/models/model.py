@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrnn.layers.layer import Layer, by_class
+from fastrnn.layers.layer import Layer
 from fastrnn.layers.symbolic import is_several
+from fastrnn.layers.weighted import by_class
 from fastrnn.models.differentiable import Differentiable
 
 if TYPE_CHECKING:

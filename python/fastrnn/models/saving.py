@@ -13,7 +13,7 @@ from fastrnn.formats import hdf5, keras_h5, keras_json, keras_zip, torch_state_d
 from fastrnn.formats.keras_config import parse_version, readable
 from fastrnn.initializers.reserved import values_follow
 from fastrnn.layers import deserialize
-from fastrnn.layers.layer import all_layers
+from fastrnn.layers.weighted import all_layers
 from fastrnn.models.model import Model
 from fastrnn.utils.custom_objects import custom_object_scope
 

@@ -7,9 +7,10 @@ from itertools import takewhile
 from typing import Any
 
 from fastrnn.layers import Flatten, InputLayer, Layer, RepeatVector, Reshape, deserialize, register
-from fastrnn.layers.layer import Array, by_class
+from fastrnn.layers.layer import Array
 from fastrnn.layers.serialization import serialize_stack
 from fastrnn.layers.symbolic import Node, SymbolicTensor
+from fastrnn.layers.weighted import by_class
 from fastrnn.models.composite import Composite
 from fastrnn.models.model import Model
 
@@ -53,7 +54,7 @@ class Sequential(Composite):
         self._input_layer: InputLayer | None = None
         self._graph: tuple[SymbolicTensor, Any, list[tuple[Layer, Node]]] | None = None
         self._layers: list[Layer] = []
-        self._backward_layers: list[Layer] = []
+        self._backward_layers: list[Layer] | None = None
         self._output_shape: Any = None
         for layer in layers or ():
             self.add(layer)
@@ -98,7 +99,7 @@ class Sequential(Composite):
 
     def _changed(self) -> None:
         """Forget what was made of the layers when they were others."""
-        self._parameters = self._trained = None
+        self._parameters = self._trained = self._backward_layers = None
         if self._graph is not None:
             for layer, node in self._graph[2]:
                 layer.inbound_nodes.remove(node)
@@ -273,7 +274,9 @@ class Sequential(Composite):
         return x, mask
 
     def propagate_back(self, dy: Any, logits: bool = False) -> Any:
-        layers = self._backward_layers
+        if self._backward_layers is None:
+            self.arrange_backward(True)
+        layers = self._backward_layers or []
         if logits and layers:
             dy = layers[0].backward_logits(dy)  # type: ignore[attr-defined]
             layers = layers[1:]
@@ -284,12 +287,12 @@ class Sequential(Composite):
     def arrange_backward(self, need_dx: bool, trained: Collection[int] | None = None) -> None:
         super().arrange_backward(need_dx, trained)
         ids = self._trained_ids() if trained is None else trained
-        self._backward_layers = []
+        reached: list[Layer] = []
         for layer in self._layers:
-            if need_dx or self._backward_layers or any(id(w) in ids for w in layer.weights):
-                layer.arrange_backward(need_dx or bool(self._backward_layers), ids)
-                self._backward_layers.append(layer)
-        self._backward_layers.reverse()
+            if need_dx or reached or any(id(w) in ids for w in layer.weights):
+                layer.arrange_backward(need_dx or bool(reached), ids)
+                reached.append(layer)
+        self._backward_layers = reached[::-1]
 
     @property
     def makes_mask(self) -> bool:  # type: ignore[override]

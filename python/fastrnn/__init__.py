@@ -13,8 +13,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "activations", "apps", "callbacks", "config", "constraints", "data", "datasets", "formats",
-    "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
+    "activations", "apps", "audio", "callbacks", "config", "constraints", "data", "datasets",
+    "formats", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
     "preprocessing", "reference", "regularizers", "testing", "utils", "video",
 )  # fmt: skip
 _NAMES = {

@@ -23,6 +23,13 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the pages into build/docs; any warning is an error."""
+    session.install(".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "docs", "build/docs")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Time the recurrent kernels beside PyTorch and ONNX Runtime."""
     session.install(".[bench]")

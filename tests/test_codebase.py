@@ -212,22 +212,6 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     assert re.search(r"\bfastrnn demo\b", check)
 
 
-def test_the_readme_example_runs(tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert blocks
-    for number, block in enumerate(blocks):
-        script = tmp_path / f"example{number}.py"
-        script.write_text(block, "utf-8")
-        done = subprocess.run(
-            [sys.executable, "-W", "error", str(script)],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-        )
-        assert done.returncode == 0, done.stderr
-
-
 def test_import_is_light_and_fast() -> None:
     """Heavy packages are imported when used; the time is measured net of NumPy's."""
     code = (

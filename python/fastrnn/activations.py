@@ -11,6 +11,42 @@ from fastrnn import ops
 from fastrnn.utils.custom_objects import custom_object
 from fastrnn.utils.naming import unknown
 
+__all__ = [
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+]
+
 # What layers keep and what `fastrnn.ops` takes: a known name, or any elementwise function.
 ActivationLike: TypeAlias = "str | Callable[..., Any]"
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["load_data", "read_idx"]
+
 Array = NDArray[Any]
 Pair = tuple[Array, Array]
 

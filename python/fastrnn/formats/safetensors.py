@@ -19,6 +19,8 @@ from fastrnn.layers import Layer
 from fastrnn.layers.variable import Variable
 from fastrnn.layers.weighted import assign_all
 
+__all__ = ["load_file", "save_file"]
+
 Array = NDArray[Any]
 
 _DTYPES = {

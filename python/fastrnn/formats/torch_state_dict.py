@@ -16,6 +16,8 @@ from fastrnn.formats import safetensors
 from fastrnn.formats.torch_layout import Part, parts_of_layers
 from fastrnn.layers import BatchNormalization, Bidirectional, Layer, Recurrent
 
+__all__ = ["load", "state_dict"]
+
 Array = NDArray[Any]
 
 _RECURRENT = re.compile(r"((?:weight|bias)_[a-z]{2})(?:_l(\d+))?(_reverse)?")

@@ -9,7 +9,7 @@ from fastrnn.regularizers import L1L2
 
 
 class ActivityRegularization(Layer):
-    """Outputs its inputs, and adds l1 sum |x| + l2 sum x², per sample, to the loss.
+    """Outputs its inputs, and adds ``l1 sum |x| + l2 sum x²``, per sample, to the loss.
 
     Parameters
     ----------

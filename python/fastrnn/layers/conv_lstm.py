@@ -55,9 +55,9 @@ class ConvLSTM2D(LSTM):
 
     Attributes
     ----------
-    kernel : Variable, shape (*kernel_size, channels, 4 * filters)
-    recurrent_kernel : Variable, shape (*kernel_size, filters, 4 * filters)
-    bias : Variable or None, shape (4 * filters,)
+    kernel : Variable, shape (KH, KW, channels, 4F)
+    recurrent_kernel : Variable, shape (KH, KW, filters, 4F)
+    bias : Variable or None, shape (4F,)
     peephole : Variable or None, shape (3, OH, OW, filters)
 
     References

@@ -16,9 +16,9 @@ class LossFunctionWrapper(Loss):
 
     Parameters
     ----------
-    fn : callable(y_true, y_pred, **kwargs)
-        Returns the samples' losses and the gradient of their sum with respect to `y_pred`: there
-        is no automatic differentiation that could find it.
+    fn : callable
+        ``fn(y_true, y_pred, **kwargs)`` returns the samples' losses and the gradient of their sum
+        with respect to `y_pred`: there is no automatic differentiation that could find it.
     reduction, name, dtype :
         As in `Loss`; the name is the function's when not given.
     **kwargs

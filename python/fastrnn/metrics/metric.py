@@ -133,8 +133,8 @@ class MeanMetricWrapper(Mean):
 
     Parameters
     ----------
-    fn : callable(y_true, y_pred, **kwargs)
-        Gives one value per sample, or several.
+    fn : callable
+        ``fn(y_true, y_pred, **kwargs)`` gives one value per sample, or several.
     name : str, optional
         The function's name when not given.
     **kwargs

@@ -229,7 +229,7 @@ def adamax_update(
     step: int,
     **before: float,
 ) -> None:
-    """One step of Adamax: u = max(beta_2 u, |g|); w -= lr / (1 - beta_1^t) m / (u + epsilon).
+    """One step of Adamax: ``u = max(beta_2 u, |g|); w -= lr / (1 - beta_1^t) m / (u + epsilon)``.
 
     Parameters
     ----------

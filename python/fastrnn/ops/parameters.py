@@ -56,7 +56,7 @@ def norm(x: Array) -> float:
 def penalty(
     params: Array, grads: Array | None = None, *, l1: float = 0.0, l2: float = 0.0
 ) -> float:
-    """Return l1 sum |w| + l2 sum w², and add its gradient l1 sign(w) + 2 l2 w to `grads`.
+    """Return ``l1 sum |w| + l2 sum w²``, and add its gradient ``l1 sign(w) + 2 l2 w`` to `grads`.
 
     Parameters
     ----------

@@ -133,7 +133,9 @@ class AdamW(Adam):
 
 
 class Adamax(_Moments):
-    """u = max(beta_2 u, |g|) in place of Adam's root: w -= lr / (1 - beta_1ᵗ) m / (u + epsilon).
+    """Adam with a maximum in place of the root: ``u = max(beta_2 u, |g|)``.
+
+    ``w -= lr / (1 - beta_1ᵗ) m / (u + epsilon)``
 
     Parameters
     ----------

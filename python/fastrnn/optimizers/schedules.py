@@ -9,6 +9,18 @@ from typing import Any, ClassVar
 
 from fastrnn.utils import custom_object_scope, naming
 
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "serialize",
+]
+
 
 class LearningRateSchedule:
     """Base of schedules: ``schedule(step)`` is the learning rate after so many steps.

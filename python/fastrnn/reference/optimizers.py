@@ -126,7 +126,7 @@ def adamax_update(
     step: int,
     **before: float,
 ) -> None:
-    """Adamax: u = max(β₂·u, |g|); w -= lr·m / ((1 - β₁ᵗ)·(u + ε))."""
+    """Adamax: ``u = max(β₂·u, |g|); w -= lr·m / ((1 - β₁ᵗ)·(u + ε))``."""
     grads = _begin(params, grads, **before)
     m += (grads - m) * (1 - beta_1)
     np.maximum(beta_2 * u, np.abs(grads), out=u)
@@ -215,7 +215,7 @@ def norm(x: Array) -> float:
 def penalty(
     params: Array, grads: Array | None = None, *, l1: float = 0.0, l2: float = 0.0
 ) -> float:
-    """Penalty l1·Σ|w| + l2·Σw²; its gradient is added to `grads`."""
+    """Penalty ``l1·Σ|w| + l2·Σw²``; its gradient is added to `grads`."""
     if grads is not None:
         grads += l1 * np.sign(params) + 2 * l2 * params
     return float(l1 * np.sum(np.abs(params)) + l2 * np.sum(np.square(params)))

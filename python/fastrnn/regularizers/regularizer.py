@@ -58,7 +58,7 @@ class Regularizer:
 
 
 class L1L2(Regularizer):
-    """l1 sum |x| + l2 sum x².
+    """``l1 sum |x| + l2 sum x²``.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class L1L2(Regularizer):
 
 
 class L1(L1L2):
-    """l1 sum |x|.
+    """``l1 sum |x|``.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class L2(L1L2):
 
 
 class OrthogonalRegularizer(Regularizer):
-    """factor times the mean of |cosine| over all pairs of rows, or columns, of a matrix.
+    """factor times the mean of absolute cosines over all pairs of rows, or columns, of a matrix.
 
     Parameters
     ----------

@@ -1,0 +1,30 @@
+"""How Sphinx builds these pages: `sphinx-build -W -n docs build/docs`, or `nox -s docs`."""
+
+import fastrnn
+
+project = "fastrnn"
+author = "The fastrnn developers"
+copyright = author
+version = release = fastrnn.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+exclude_patterns = ["_templates"]
+templates_path = ["_templates"]
+
+html_theme = "furo"
+html_title = f"fastrnn {version}"
+
+myst_heading_anchors = 4
+
+# A page for each module of api.md, with the names of its __all__, wherever they are defined.
+autosummary_ignore_module_all = False
+autosummary_imported_members = True
+# An override without a docstring is described where the base class is.
+autodoc_inherit_docstrings = False
+autodoc_member_order = "groupwise"
+# numpydoc's sections say the types.
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+default_role = "autolink"
+# In docstrings a name alone may be a parameter or a module of somebody else.
+nitpick_ignore_regex = [("py:obj", r"\w+|json.dumps")]

@@ -1,11 +1,11 @@
-"""Files that are complete under their name, or not there at all."""
+"""Files of a folder in a fixed order, and files that are complete or not there at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 
@@ -46,3 +46,21 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = True) -> Iterato
     finally:
         with contextlib.suppress(FileNotFoundError):
             partial.unlink()
+
+
+def files_under(
+    folder: str | os.PathLike[str], suffixes: Collection[str], follow_links: bool = False
+) -> list[Path]:
+    """Files with one of the suffixes (``.png``, in any case), at any depth, sorted.
+
+    Hidden files and folders are passed over.
+    """
+    found = []
+    for root, folders, names in os.walk(folder, followlinks=follow_links):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            Path(root, name)
+            for name in names
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes
+        ]
+    return sorted(path for path in found if path.is_file())

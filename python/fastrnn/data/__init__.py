@@ -1,6 +1,9 @@
-"""Folders of clips: finding, splitting and windowing."""
+"""Folders of clips, pictures and recordings: finding, splitting, batches."""
 
 from fastrnn.data.folder import VIDEO_SUFFIXES, Clip, ClipFolder, scan_folder
+from fastrnn.data.labelled import FileDataset, LabelledFiles, labelled_files
+from fastrnn.data.pictures import image_dataset_from_directory
+from fastrnn.data.recordings import audio_dataset_from_directory
 from fastrnn.data.split import Split, split_clips, split_matching
 from fastrnn.data.windowed import WindowedClips
 
@@ -8,8 +11,13 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "Clip",
     "ClipFolder",
+    "FileDataset",
+    "LabelledFiles",
     "Split",
     "WindowedClips",
+    "audio_dataset_from_directory",
+    "image_dataset_from_directory",
+    "labelled_files",
     "scan_folder",
     "split_clips",
     "split_matching",

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastrnn._files import files_under
+
 # Containers that OpenCV's FFmpeg opens; other files in a class folder are left alone.
 VIDEO_SUFFIXES = frozenset(
     f".{suffix}"
@@ -81,7 +83,7 @@ def scan_folder(path: str | os.PathLike[str]) -> ClipFolder:
     if not folder.is_dir():
         raise NotADirectoryError(f"not a folder: {folder}")
     by_class = {
-        entry.name: _video_files(entry)
+        entry.name: files_under(entry, VIDEO_SUFFIXES)
         for entry in sorted(folder.iterdir())
         if entry.is_dir() and not entry.name.startswith(".")
     }
@@ -96,13 +98,3 @@ def scan_folder(path: str | os.PathLike[str]) -> ClipFolder:
         Clip(file, label) for label, name in enumerate(classes) for file in by_class[name]
     )
     return ClipFolder(folder, classes, clips)
-
-
-def _video_files(folder: Path) -> list[Path]:
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in VIDEO_SUFFIXES
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastrnn.utils.dataset import PyDataset
-from fastrnn.utils.images import load_img, save_img
+from fastrnn._files import files_under
+from fastrnn.utils.images import PICTURE_SUFFIXES, load_img, save_img
 from fastrnn.utils.labels import to_categorical
 from fastrnn.utils.naming import unknown
-from fastrnn.utils.random import generator
+from fastrnn.utils.rows import RowsDataset
 
 Array = NDArray[Any]
 # From a picture (H, W, C) of floats to what the network sees, with random changes.
@@ -22,81 +22,47 @@ Change = Callable[[Array, np.random.Generator], Array]
 
 _CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1, "greyscale": 1}
 _CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".gif"}
 
 
-class ImageIterator(PyDataset):
+class ImageIterator(RowsDataset):
     """Batches by their number, or one after the other without end.
-
-    What is random in a batch follows from the seed, the epoch and the batch's number, in
-    whatever order, and by however many threads, batches are asked for.
 
     Parameters
     ----------
     n : int
         Pictures.
-    batch_size : int
-    shuffle : bool
-    seed : int, optional
     change : callable
         Normalises a picture, and changes it at random.
     dtype : dtype
     save : tuple of (str, str, str), optional
         Folder, prefix and format of the files to write each picture to.
+    batch_size, shuffle, seed :
+        As in `RowsDataset`.
     """
 
     def __init__(
         self,
         n: int,
         *,
-        batch_size: int,
-        shuffle: bool,
-        seed: int | None,
         change: Change,
         dtype: Any,
         save: tuple[str, str, str] | None,
+        **options: Any,
     ) -> None:
-        super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"{type(self).__name__}: batch_size must be positive")
-        self.n = n
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.seed = int(generator().integers(2**31)) if seed is None else int(seed)
+        super().__init__(n, **options)
         self.dtype = np.dtype(dtype)
         self._change = change
         self._save = save
-        self._epoch = 0
         self._next = 0
-        self._order = self._draw_order()
-
-    def _draw_order(self) -> Array:
-        if not self.shuffle:
-            return np.arange(self.n)
-        return np.random.default_rng((self.seed, self._epoch)).permutation(self.n)
-
-    def __len__(self) -> int:
-        return -(-self.n // self.batch_size)
-
-    def __getitem__(self, index: int) -> Any:
-        if not 0 <= index < len(self):
-            raise IndexError(f"{type(self).__name__}: batch {index} of {len(self)}")
-        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self._batch(rows, np.random.default_rng((self.seed, self._epoch, index)))
-
-    def on_epoch_end(self) -> None:
-        """Draw a new order, and new changes."""
-        self._epoch += 1
-        self._order = self._draw_order()
 
     def get_state(self) -> dict[str, Any]:
         """What a checkpoint keeps: all that is random follows from it."""
-        return {"seed": self.seed, "epoch": self._epoch, "next": self._next}
+        return super().get_state() | {"next": self._next}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from what `get_state` returned."""
-        self.seed, self._epoch, self._next = (state[name] for name in ("seed", "epoch", "next"))
-        self._order = self._draw_order()
+        super().set_state(state)
+        self._next = state["next"]
 
     def reset(self) -> None:
         """Have `next` go on with the first batch."""
@@ -124,9 +90,6 @@ class ImageIterator(PyDataset):
                 name = f"{prefix}_{row}_{rng.integers(10**7)}.{file_format}"
                 save_img(Path(folder, name), image)
         return batch
-
-    def _batch(self, rows: Array, rng: np.random.Generator) -> Any:
-        raise TypeError(f"{type(self).__name__} must define _batch()")
 
 
 class NumpyArrayIterator(ImageIterator):
@@ -206,7 +169,8 @@ class DirectoryIterator(ImageIterator):
         self.filepaths: list[str] = []
         labels: list[int] = []
         for number, name in enumerate(names):
-            found = _pictures(self.directory / name, follow_links)
+            paths = files_under(self.directory / name, PICTURE_SUFFIXES, follow_links)
+            found = [str(path) for path in paths]
             kept = found[int(part[0] * len(found)) : int(part[1] * len(found))]
             self.filepaths += kept
             labels += [number] * len(kept)
@@ -246,12 +210,3 @@ class DirectoryIterator(ImageIterator):
         if self.class_mode == "categorical":
             return images, to_categorical(labels, self.num_classes).astype(self.dtype)
         return images, labels.astype(self.dtype)
-
-
-def _pictures(folder: Path, follow_links: bool) -> list[str]:
-    return [
-        os.path.join(root, name)
-        for root, _, names in sorted(os.walk(folder, followlinks=follow_links))
-        for name in sorted(names)
-        if Path(name).suffix.lower() in _SUFFIXES
-    ]

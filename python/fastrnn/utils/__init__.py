@@ -1,5 +1,8 @@
 """Helpers with the names they have in ``keras.utils``."""
 
+from importlib import import_module
+from typing import Any
+
 from fastrnn.utils.custom_objects import custom_object_scope
 from fastrnn.utils.dataset import PyDataset, Sequence
 from fastrnn.utils.dtypes import floatx, set_floatx
@@ -17,9 +20,11 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
     "floatx",
+    "image_dataset_from_directory",
     "img_to_array",
     "load_img",
     "normalize",
@@ -31,3 +36,12 @@ __all__ = [
     "timeseries_dataset_from_array",
     "to_categorical",
 ]
+
+# Data sets of files stand above the helpers, in `fastrnn.data`.
+_OF_DATA = ("audio_dataset_from_directory", "image_dataset_from_directory")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OF_DATA:
+        return getattr(import_module("fastrnn.data"), name)
+    raise AttributeError(f"module 'fastrnn.utils' has no attribute {name!r}")

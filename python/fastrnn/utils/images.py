@@ -15,6 +15,10 @@ from fastrnn.utils.naming import unknown
 
 Picture = NDArray[np.uint8]
 
+PICTURE_SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+
 _INTERPOLATIONS = {
     "nearest": "INTER_NEAREST_EXACT",
     "bilinear": "INTER_LINEAR",

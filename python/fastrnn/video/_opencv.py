@@ -24,7 +24,7 @@ def opencv() -> ModuleType:
         If OpenCV is missing or cannot be loaded; the message names the package to install.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
     try:
         import cv2
     except ImportError as error:

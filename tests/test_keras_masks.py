@@ -63,6 +63,12 @@ SEQUENCES: dict[str, Make] = {
     "spatial_dropout": lambda k: k.SpatialDropout1D(0.0),
     "stacked_cells": lambda k: k.RNN([k.GRUCell(2), k.SimpleRNNCell(3)]),
     "time_distributed": lambda k: k.TimeDistributed(k.Dense(2)),
+    "time_distributed_model": lambda k: k.TimeDistributed(
+        (keras if k is keras.layers else fastrnn).Sequential(
+            [k.Dense(3, activation="tanh"), k.BatchNormalization(), k.Dense(2)]
+        )
+    ),
+    "time_distributed_normalization": lambda k: k.TimeDistributed(k.BatchNormalization()),
     "transposed": lambda k: k.Conv1DTranspose(2, 3),
     "up_sampling": lambda k: k.UpSampling1D(2),
     "zero_padding": lambda k: k.ZeroPadding1D(1),
@@ -93,6 +99,8 @@ def compare(ours: Any, theirs: Any, x: Array, training: bool) -> None:
     mask = get_keras_mask(expected)
     y, out_mask = ours.propagate(x, training)
     np.testing.assert_allclose(y, np.asarray(expected), rtol=2e-5, atol=2e-6)
+    for one, two in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(one, two, rtol=2e-5, atol=2e-6)  # averages move
     if mask is None:
         assert out_mask is None
     else:

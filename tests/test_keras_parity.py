@@ -67,6 +67,12 @@ SEQUENCES: dict[str, Case] = {
         k.TimeDistributed(k.Dense(3, activation="relu")),
         k.GRU(3),
     ],
+    "masked_distributed": lambda k: [
+        k.Masking(),
+        k.TimeDistributed(k.Dense(5, activation="tanh")),
+        k.TimeDistributed(k.BatchNormalization(momentum=0.7)),
+        k.GRU(3),
+    ],
     "masked_value": lambda k: [k.Masking(-1.0), k.Dense(3), k.LSTM(5)],
     "flat": lambda k: [k.Flatten(), k.Dense(6, activation="relu")],
     "reshaped": lambda k: [k.Reshape((-1, 2)), k.LSTM(4), k.Activation("tanh")],

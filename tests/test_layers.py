@@ -73,6 +73,18 @@ STACKS: dict[str, Callable[[], list[layers.Layer]]] = {
         layers.Reshape((-1, 2, 4), dtype="float64"),
         layers.TimeDistributed(layers.LSTM(3, dtype="float64")),
     ],
+    "masked_steps_as_batches": lambda: [
+        layers.Masking(dtype="float64"),
+        layers.TimeDistributed(
+            fastrnn.Sequential(
+                [
+                    layers.Dense(3, "tanh", dtype="float64"),
+                    layers.BatchNormalization(dtype="float64"),
+                    layers.Dense(2, dtype="float64"),
+                ]
+            )
+        ),
+    ],
     "model_in_model": lambda: [
         made(layers.LSTM(3, return_sequences=True, dtype="float64")),
         layers.GRU(2, dtype="float64"),

@@ -98,7 +98,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
     supports_masking = True
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
-        if mask is None:
+        if mask is None or mask.ndim == 1:  # one of rows, within TimeDistributed
             return super().forward(x, training)
         valid = mask[..., None]
         share = 1 / np.maximum(mask.sum(axis=1), 1).astype(x.dtype)[:, None]

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn.config import epsilon
 from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.merging import Merge
-
-_EPSILON = 1e-7  # keras.config.epsilon()
 
 
 class Concatenate(Merge):
@@ -173,7 +172,7 @@ class Dot(Merge):
         result = []
         for dx, unit, norm, shape, axis in zip(pair, rows, norms, shapes, self._pair, strict=True):
             if norm is not None:  # where it was limited the length is no part of the result
-                along = (dx * unit).sum(axis=-1, keepdims=True) * (norm < 1 / _EPSILON)
+                along = (dx * unit).sum(axis=-1, keepdims=True) * (norm < 1 / epsilon())
                 dx = (dx - unit * along) * norm
             sizes = [size for number, size in enumerate(shape) if number != axis % len(shape)]
             moved = np.moveaxis(dx.reshape(*sizes, shape[axis]), -1, axis)
@@ -238,5 +237,5 @@ def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
 
 def _inverse_norm(rows: Array) -> Array:
     norm = np.sqrt(np.square(rows).sum(axis=-1, keepdims=True))
-    inverse: Array = 1 / np.maximum(norm, _EPSILON)
+    inverse: Array = 1 / np.maximum(norm, epsilon())
     return inverse

@@ -87,6 +87,8 @@ class Layer(Weighted):
     stepwise = False
     # Whether inputs must have a time axis: a model then keeps that of frames when it flattens.
     needs_time = False
+    # Whether rows of a batch have a say in each other's outputs in training.
+    mixes_rows = False
     need_dx = True
     # Whether it was built for frames where Keras has it for images, inside TimeDistributed.
     over_frames = False

@@ -115,6 +115,7 @@ class BatchNormalization(Normalization):
     """
 
     stepwise = True
+    mixes_rows = True
 
     def __init__(
         self,

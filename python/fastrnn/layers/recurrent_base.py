@@ -301,8 +301,13 @@ def split_shapes(shape: Any) -> tuple[Any, list[Any]]:
 
 
 def sequence_mask(mask: Any) -> Any:
-    """The sequences' mask, where there is one for each of ``[x, *states]``."""
-    return mask[0] if isinstance(mask, (list, tuple)) else mask
+    """The sequences' mask, where there is one for each of ``[x, *states]``.
+
+    One of rows (N,), as within `TimeDistributed`, says nothing of their steps.
+    """
+    if isinstance(mask, (list, tuple)):
+        mask = mask[0]
+    return mask if mask is None or mask.ndim > 1 else None
 
 
 def over_steps(mask: Array, y: Array) -> Array:

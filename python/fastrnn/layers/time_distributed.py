@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import Any, cast
+
+import numpy as np
 
 from fastrnn.layers.layer import Array, Layer
+from fastrnn.layers.weighted import all_layers
 
 
 class TimeDistributed(Layer):
     """Apply a layer to each step, with the same weights: (N, T, ...) to (N, T, ...).
 
-    The steps become rows of one large batch, so this costs no more than the layer itself.
+    The steps become rows of one large batch, so this costs no more than the layer itself. Where
+    rows of a batch act on each other in training (`BatchNormalization`), each step is a batch of
+    its own, as in Keras.
 
     Parameters
     ----------
     layer : Layer
     name, dtype, input_shape, ... :
         As in `Layer`.
+
+    Notes
+    -----
+    A mask (N, T, ...) goes on, and as (N, ...) for each step to the layer. Where that says nothing
+    of what the layer reads, of (N, T) for an LSTM, the layer goes without; Keras fails there.
 
     Examples
     --------
@@ -59,16 +69,21 @@ class TimeDistributed(Layer):
                 f"{self.layer.name} without TimeDistributed"
             )
         self.layer.ensure_built(_without_time(input_shape))
+        self._find_mixing()
+
+    def arrange_backward(self, need_dx: bool, trained: Collection[int] | None = None) -> None:
+        self.need_dx = need_dx
+        self.layer.arrange_backward(need_dx, trained)
+        self._find_mixing()
+
+    def _find_mixing(self) -> None:
+        self._mixing = [layer for layer in all_layers(self.layer) if layer.mixes_rows]
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
-        if training:
-            self.saved = x.shape[:2]
-        return _unfold(self.layer.forward(_fold(x), training), x.shape[:2])
+        return self._through(self.layer.forward, x, training, mask)
 
     def backward(self, dy: Any) -> Any:
-        self.layer.need_dx = self.need_dx
-        dx = self.layer.backward(_fold(dy))
-        return None if dx is None else _unfold(dx, self.saved)
+        return self._back_through(self.layer.backward, dy)
 
     @property
     def final_activation(self) -> Any:
@@ -77,17 +92,48 @@ class TimeDistributed(Layer):
 
     def forward_logits(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         """`forward` without the inner layer's activation."""
-        if training:
-            self.saved = x.shape[:2]
-        inner: Any = self.layer
-        return _unfold(inner.forward_logits(_fold(x), training), x.shape[:2])
+        return self._through(cast(Any, self.layer).forward_logits, x, training, mask)
 
     def backward_logits(self, dy: Any) -> Any:
         """`backward` without the inner layer's activation."""
-        inner: Any = self.layer
-        inner.need_dx = self.need_dx
-        dx = inner.backward_logits(_fold(dy))
-        return None if dx is None else _unfold(dx, self.saved)
+        return self._back_through(cast(Any, self.layer).backward_logits, dy)
+
+    def _through(self, forward: Any, x: Array, training: bool, mask: Array | None) -> Any:
+        if mask is not None and mask.shape[:2] != x.shape[:2]:
+            raise ValueError(
+                f"{self.name}: mask must be (N, T) = {x.shape[:2]} or of more axes, "
+                f"got {mask.shape}"
+            )
+        if training is True and any(layer.trainable for layer in self._mixing):
+            return self._step_by_step(forward, x, mask)
+        if training:
+            self.saved = None
+        return _unfold(forward(_fold(x), training, None if mask is None else _fold(mask)), x)
+
+    def _step_by_step(self, forward: Any, x: Array, mask: Array | None) -> Array:
+        family, outputs, self.saved = all_layers(self.layer), [], []
+        for step in range(x.shape[1]):
+            outputs.append(forward(_at(x, step), True, None if mask is None else _at(mask, step)))
+            self.saved.append([layer.saved for layer in family])
+        return np.stack(outputs, axis=1)
+
+    def _back_through(self, backward: Any, dy: Array) -> Any:
+        if self.saved is None:
+            dx = backward(_fold(dy))
+            return None if dx is None else _unfold(dx, dy)
+        family, weights = all_layers(self.layer), self.layer.trainable_weights
+        dxs: list[Any] = []
+        sums: list[Any] = [0] * len(weights)
+        for step, saved in enumerate(self.saved):
+            for layer, kept in zip(family, saved, strict=True):
+                layer.saved = kept
+            dxs.append(backward(_at(dy, step)))
+            grads = [0 if weight.grad is None else weight.grad for weight in weights]
+            sums = [total + grad for total, grad in zip(sums, grads, strict=True)]
+        for weight, total in zip(weights, sums, strict=True):
+            if weight.grad is not None:
+                weight.grad[...] = total
+        return None if dxs[0] is None else np.stack(dxs, axis=1)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         batch, *sizes = self.layer.compute_output_shape(_without_time(input_shape))
@@ -107,5 +153,9 @@ def _fold(x: Any) -> Any:
     return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
 
 
-def _unfold(x: Any, leading: tuple[int, int]) -> Any:
-    return x.reshape(*leading, *x.shape[1:])
+def _unfold(x: Any, like: Any) -> Any:
+    return x.reshape(*like.shape[:2], *x.shape[1:])
+
+
+def _at(x: Array, step: int) -> Array:
+    return np.ascontiguousarray(x[:, step])

@@ -482,6 +482,30 @@ def test_inspect_and_convert(trained: Path, tmp_path: Path) -> None:
     assert "safetensors.torch.save_file" in run("inspect", tmp_path / "x.pt", code=1)
 
 
+@pytest.mark.filterwarnings("default:.*holds the network alone")
+def test_convert_keeps_what_is_beside_a_network_or_says_so(trained: Path, tmp_path: Path) -> None:
+    run("convert", trained / "model.keras", tmp_path / "copy.keras")
+    assert "classes left, right" in run("inspect", tmp_path / "copy.keras")
+    for name in ("network.h5", "network.weights.h5", "network.safetensors"):
+        said = run("convert", trained / "model.keras", tmp_path / name)
+        assert f"{name} holds the network alone: names of classes" in said
+        assert "makes it a fastrnn video classifier" in said
+    assert load_model(tmp_path / "network.h5").output_shape == (None, 2)
+
+
+def test_json_of_weights_that_are_no_numbers(tmp_path: Path) -> None:
+    network = Sequential([layers.Input((2,)), layers.Dense(1)])
+    network.set_weights([np.full((2, 1), np.nan), np.full(1, -np.inf)])
+    network.save(tmp_path / "model.keras")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    found = json.loads(run("inspect", tmp_path / "model.keras", "--json"), parse_constant=refuse)
+    assert [weight["max"] for weight in found["weights"]] == ["NaN", "-Infinity"]
+    assert "nan" in run("inspect", tmp_path / "model.keras")
+
+
 def test_demo_makes_clips_model_plot_and_video(tmp_path: Path) -> None:
     output = run("demo", "--out", tmp_path, "--clips", 5, "--epochs", 1)
     folder = tmp_path / "demo1"

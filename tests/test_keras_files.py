@@ -194,6 +194,44 @@ def test_training_goes_on_in_the_other_library(name: str, form: str, tmp_path: P
             np.testing.assert_allclose(one, two, rtol=2e-3, atol=2e-4)
 
 
+def test_weight_files_hold_the_optimizers_state_as_keras(tmp_path: Path) -> None:
+    """Keras takes it, too, but only where its optimizer has been built by a step."""
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(6, 4)).astype(np.float32), rng.normal(size=(6, 2)).astype(np.float32)
+    path = tmp_path / "model.weights.h5"
+
+    def compiled(library: Any, steps: int) -> Any:
+        model = library.Sequential([library.layers.Input((4,)), library.layers.Dense(2)])
+        random_weights(model)
+        model.compile(library.optimizers.Adam(0.02), "mse")
+        for _ in range(steps):
+            model.train_on_batch(x, y)
+        return model
+
+    def state(model: Any) -> list[Any]:
+        return [np.asarray(value) for value in model.optimizer.variables]
+
+    for source, target in ((fastrnn, keras), (keras, fastrnn), (fastrnn, fastrnn)):
+        first = compiled(source, 3)
+        first.save_weights(path)
+        second, fresh = compiled(target, 1), compiled(target, 0)
+        second.load_weights(path)
+        fresh.load_weights(path)
+        for one, two in zip(state(first), state(second), strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-5)
+        assert state(fresh)[0] == 0
+        for model in (first, second):
+            model.train_on_batch(x, y)
+        for one, two in zip(first.get_weights(), second.get_weights(), strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-7)
+    other = compiled(fastrnn, 1)
+    other.compile("sgd", "mse")
+    other.train_on_batch(x, y)
+    with pytest.warns(UserWarning, match="optimizer's state does not fit"):
+        other.load_weights(path)
+    assert other.optimizer.iterations == 1
+
+
 def test_descriptions_go_both_ways() -> None:
     ours, theirs, x = pair(RECURRENT["bidirectional"], (6, 4))
     ours.compile(optimizers.Adam(0.02), "mse", metrics=["mae"])

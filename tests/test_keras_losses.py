@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastrnn import losses
+from fastrnn import config, losses
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -145,3 +145,20 @@ def test_names_and_functions_as_keras() -> None:
         if name not in ("Loss", "LossFunctionWrapper"):
             ours = type(losses.get(name)).__name__
             assert not isinstance(known, type) or ours == known.__name__
+
+
+def test_epsilon_as_keras() -> None:
+    y_true, y_pred = np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)[[1, 2, 2]]
+    names = ("BinaryCrossentropy", "CategoricalCrossentropy", "KLDivergence", "Dice", "Tversky")
+    assert config.epsilon() == keras.config.epsilon()
+    try:
+        config.set_epsilon(0.05)
+        keras.config.set_epsilon(0.05)
+        for name in names:
+            mine = getattr(losses, name)()(y_true, y_pred)
+            assert mine == pytest.approx(float(getattr(keras.losses, name)()(y_true, y_pred)))
+    finally:
+        config.set_epsilon(1e-7)
+        keras.config.set_epsilon(1e-7)
+    with pytest.raises(ValueError, match="must be above 0, got 0"):
+        config.set_epsilon(0)

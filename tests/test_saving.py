@@ -136,7 +136,7 @@ def test_functions_of_ones_own(tmp_path: Path) -> None:
     logs = model.evaluate(x, y, verbose=0, return_dict=True)
     assert other.evaluate(x, y, verbose=0, return_dict=True) == logs
     assert set(logs) == {"loss", "worst"}
-    with pytest.raises(ValueError, match="unknown .* with compile=False the model loads without"):
+    with pytest.raises(ValueError, match="unknown .* left out: compile=False, or --no-training"):
         models.load_model(path)
 
 

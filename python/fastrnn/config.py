@@ -1,4 +1,4 @@
-"""Threads and the build: what runs, and on how many cores."""
+"""Threads, the build, and the constant that keeps divisors from 0."""
 
 from __future__ import annotations
 
@@ -9,7 +9,35 @@ import numpy as np
 
 from fastrnn import _core
 
-__all__ = ["get_num_threads", "set_num_threads", "show_config"]
+__all__ = ["epsilon", "get_num_threads", "set_epsilon", "set_num_threads", "show_config"]
+
+_epsilon = 1e-7
+
+
+def epsilon() -> float:
+    """The small number that losses, metrics and constraints keep divisors and logarithms from 0 by.
+
+    Examples
+    --------
+    >>> import fastrnn
+    >>> fastrnn.config.epsilon()
+    1e-07
+    """
+    return _epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Set what `epsilon` returns, for all that is computed from now on.
+
+    Parameters
+    ----------
+    value : float
+        Above 0.
+    """
+    global _epsilon
+    if not value > 0:
+        raise ValueError(f"set_epsilon: value must be above 0, got {value!r}")
+    _epsilon = float(value)
 
 
 def get_num_threads() -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
-from fastrnn.apps.classifier import VideoClassifier
+from fastrnn.apps.classifier import FORMAT, VideoClassifier
+from fastrnn.apps.model_file import kind_of, load_trained, save_trained
 from fastrnn.models import Model, load_model
-
-_MODELS = (".keras", ".h5", ".hdf5")
+from fastrnn.models.saving import FORMATS
 
 
 def convert_file(
@@ -39,6 +40,11 @@ def convert_file(
     overwrite : bool
         Whether `target` may be replaced.
 
+    Warns
+    -----
+    UserWarning
+        If the file's names of classes and the like have no place in the other kind.
+
     Raises
     ------
     FileNotFoundError
@@ -59,17 +65,30 @@ def convert_file(
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists; allow its replacement to overwrite it")
     form = "torch" if torch else None
-    if model is None and VideoClassifier.is_file(source):
-        classifier = VideoClassifier.load(source)
+    kind = kind_of(source) if model is None else None
+    network: Model
+    if kind is not None:
+        network, about = load_trained(source, kind)
+        if target.suffix == ".keras":
+            save_trained(target, network, kind, about)
+            return
+    elif model is None and VideoClassifier.is_file(source):  # of an old form
+        kind, classifier = FORMAT, VideoClassifier.load(source)
         if target.suffix == ".keras":
             classifier.save(target)
             return
-        network: Model = classifier.model
+        network = classifier.model
     else:
         network = load_model(source if model is None else model, compile=training)
     if model is not None:
         network.load_weights(source, format=form if source.suffix == ".safetensors" else None)
-    if target.suffix in _MODELS and not target.name.endswith(".weights.h5"):
+    if target.suffix in FORMATS and not target.name.endswith(".weights.h5"):
         network.save(target, overwrite, training)
     else:
         network.save_weights(target, overwrite, form if target.suffix == ".safetensors" else None)
+    if kind is not None:
+        warnings.warn(
+            f"{target} holds the network alone: names of classes, preprocessing and what else "
+            f"makes it a {kind} are kept by .keras files",
+            stacklevel=2,
+        )

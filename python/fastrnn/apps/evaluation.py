@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastrnn.config import epsilon
 from fastrnn.data import WindowedClips
 
 FloatArray = npt.NDArray[np.float32]
@@ -53,7 +54,7 @@ class Evaluation:
 def cross_entropy(probabilities: FloatArray, labels: IntArray) -> float:
     """Mean cross-entropy of probabilities (N, classes) against labels (N,), in nats."""
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(chosen, 1e-7)).mean())
+    return float(-np.log(np.maximum(chosen, epsilon())).mean())
 
 
 def clip_probabilities(probabilities: FloatArray, windows: WindowedClips) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -20,10 +21,15 @@ DebugOption = Annotated[
 def errors_in_one_line(debug: bool) -> Iterator[None]:
     """Print an error as one line and leave with its exit code; with `debug`, let it through.
 
+    Warnings are one line each, too.
+
     Exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            if not debug:
+                warnings.showwarning = _print_warning
+            yield
     except KeyboardInterrupt:
         if debug:
             raise
@@ -35,3 +41,7 @@ def errors_in_one_line(debug: bool) -> Iterator[None]:
         text = " ".join(str(error).split()) or type(error).__name__
         typer.echo(f"fastrnn: error: {text}", err=True)
         raise typer.Exit(EXIT_ERROR) from None
+
+
+def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
+    typer.echo(f"fastrnn: {' '.join(str(message).split())}", err=True)

@@ -27,7 +27,9 @@ def inspect(
 
         found = inspect_file(file)
         if as_json:
-            typer.echo(json.dumps(found, indent=2))
+            # Numbers that JSON does not have become text: "NaN", "Infinity".
+            found = json.loads(json.dumps(found), parse_constant=str)
+            typer.echo(json.dumps(found, indent=2, allow_nan=False))
         else:
             _print(found)
 

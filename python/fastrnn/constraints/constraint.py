@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from fastrnn.config import epsilon
 
-_EPSILON = 1e-7  # Keras' own, so that a weight of zeros stays one
+Array = NDArray[Any]
 
 
 class Constraint:
@@ -74,7 +74,7 @@ class MinMaxNorm(Constraint):
         wanted = norms.clip(self.min_value, self.max_value)
         if self.rate != 1:
             wanted = self.rate * wanted + (1 - self.rate) * norms
-        scaled: Array = w * (wanted / (norms + _EPSILON))
+        scaled: Array = w * (wanted / (norms + epsilon()))
         return scaled
 
     def get_config(self) -> dict[str, Any]:

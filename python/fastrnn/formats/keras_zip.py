@@ -44,9 +44,7 @@ def save(
     }
     weights = io.BytesIO()
     with h5py.File(weights, "w") as file:
-        weights_h5.write(file, model)
-        if include_optimizer and model.compiled and model.optimizer.built:
-            weights_h5.write_optimizer(file, model)
+        weights_h5.write(file, model, include_optimizer)
     with atomic_path(filepath, overwrite) as partial, zipfile.ZipFile(partial, "w") as archive:
         archive.writestr(_METADATA, json.dumps(metadata))
         archive.writestr(_CONFIG, json.dumps(description))

@@ -1,7 +1,8 @@
 """Weights in Keras 3's ``.weights.h5`` layout.
 
 The file holds datasets ``<path>/vars/0``, ``1``, ... for each layer; the path follows the
-layer's class and its place in the model, not its name: ``layers/lstm_1/cell``.
+layer's class and its place in the model, not its name: ``layers/lstm_1/cell``. The optimizer's
+state lies under ``optimizer``.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ def save(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -
         write(file, model)
 
 
-def write(file: Any, model: Any) -> None:
-    """Write a model's weights into an open file."""
+def write(file: Any, model: Any, include_optimizer: bool = True) -> None:
+    """Write a model's weights, and the state of its optimizer, into an open file."""
     _write_variables(file, "", model.name, [])
     for place, layer in _places(model):
         values = [variable.value for variable in _own_variables(place, layer)]
         _write_variables(file, place, _keras_name(place, layer), values)
+    if include_optimizer and model.compiled and model.optimizer.built:
+        write_optimizer(file, model)
 
 
 def write_optimizer(file: Any, model: Any) -> None:

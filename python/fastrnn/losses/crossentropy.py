@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn import ops
+from fastrnn.config import epsilon
 from fastrnn.losses.loss import Array, Loss
-
-# Keras clips probabilities to [1e-7, 1 - 1e-7] before it takes logarithms.
-EPSILON = 1e-7
 
 
 class Crossentropy(Loss):
@@ -84,7 +82,7 @@ class CategoricalCrossentropy(Crossentropy):
         y_true = self.smoothed(y_true)
         total = y_pred.sum(axis=-1, keepdims=True)
         share = y_pred / total
-        clipped = np.clip(share, EPSILON, 1 - EPSILON)
+        clipped = np.clip(share, epsilon(), 1 - epsilon())
         values = -(y_true * np.log(clipped)).sum(axis=-1)
         dshare = np.where(share == clipped, -y_true / clipped, 0).astype(y_pred.dtype)
         return np.asarray(values), through_shares(dshare, share, total)
@@ -125,7 +123,7 @@ class BinaryCrossentropy(Crossentropy):
         if self.from_logits:
             return self.value_and_gradient_from_logits(y_true, y_pred)
         y_true = self.smoothed(y_true)
-        clipped = np.clip(y_pred, EPSILON, 1 - EPSILON)
+        clipped = np.clip(y_pred, epsilon(), 1 - epsilon())
         values = -(y_true * np.log(clipped) + (1 - y_true) * np.log(1 - clipped))
         gradient = (clipped - y_true) / (clipped * (1 - clipped)) / y_pred.shape[-1]
         gradient = np.where(clipped == y_pred, gradient, 0).astype(y_pred.dtype)

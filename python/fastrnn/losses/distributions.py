@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastrnn.losses.crossentropy import EPSILON
+from fastrnn.config import epsilon
 from fastrnn.losses.loss import Array, BuiltInLoss
 
 
@@ -20,8 +20,8 @@ class KLDivergence(BuiltInLoss):
     """
 
     def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        truth = np.clip(y_true, EPSILON, 1)
-        clipped = np.clip(y_pred, EPSILON, 1)
+        truth = np.clip(y_true, epsilon(), 1)
+        clipped = np.clip(y_pred, epsilon(), 1)
         values = (truth * np.log(truth / clipped)).sum(axis=-1)
         return np.asarray(values), truth / -clipped * (clipped == y_pred)
 
@@ -37,7 +37,7 @@ class Poisson(BuiltInLoss):
     """
 
     def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        rate = y_pred + EPSILON
+        rate = y_pred + epsilon()
         values = (y_pred - y_true * np.log(rate)).mean(axis=-1)
         return np.asarray(values), (1 - y_true / rate) / y_pred.shape[-1]
 

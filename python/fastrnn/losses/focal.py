@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn import ops
-from fastrnn.losses.crossentropy import EPSILON, Crossentropy, through_shares
+from fastrnn.config import epsilon
+from fastrnn.losses.crossentropy import Crossentropy, through_shares
 from fastrnn.losses.loss import Array
 
 
@@ -54,12 +55,12 @@ class BinaryFocalCrossentropy(Crossentropy):
     def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
         p = ops.activation(y_pred, "sigmoid") if self.from_logits else y_pred
         y = self.smoothed(y_true)
-        clipped = np.clip(p, EPSILON, 1 - EPSILON)
+        clipped = np.clip(p, epsilon(), 1 - epsilon())
         entropy = -(y * np.log(clipped) + (1 - y) * np.log(1 - clipped))
         dentropy = np.where(clipped == p, (clipped - y) / (clipped * (1 - clipped)), 0)
         miss = y + p - 2 * y * p
         factor = miss**self.gamma
-        dfactor = self.gamma * np.maximum(miss, EPSILON) ** (self.gamma - 1) * (1 - 2 * y)
+        dfactor = self.gamma * np.maximum(miss, epsilon()) ** (self.gamma - 1) * (1 - 2 * y)
         if self.apply_class_balancing:
             weight = y * self.alpha + (1 - y) * (1 - self.alpha)
             entropy, dentropy = weight * entropy, weight * dentropy
@@ -116,7 +117,7 @@ class CategoricalFocalCrossentropy(Crossentropy):
         p = ops.activation(y_pred, "softmax") if self.from_logits else y_pred
         total = p.sum(axis=-1, keepdims=True)
         share = p / total
-        clipped = np.clip(share, EPSILON, 1 - EPSILON)
+        clipped = np.clip(share, epsilon(), 1 - epsilon())
         weight = self.smoothed(y_true) * np.asarray(self.alpha, y_true.dtype)
         miss, log = 1 - clipped, np.log(clipped)
         factor = miss**self.gamma

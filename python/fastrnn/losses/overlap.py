@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastrnn.losses.crossentropy import EPSILON
+from fastrnn.config import epsilon
 from fastrnn.losses.loss import Array, Loss
 
 Axes = int | tuple[int, ...] | list[int] | None
@@ -38,7 +38,7 @@ class Tversky(Loss):
     0.3333
     """
 
-    _epsilon = EPSILON
+    _epsilons = 1.0
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Tversky(Loss):
         overlap = (y_true * y_pred).sum(axis=self.axis, keepdims=True)
         missed = (y_true * (1 - y_pred)).sum(axis=self.axis, keepdims=True)
         wrong = (rest * y_pred).sum(axis=self.axis, keepdims=True)
-        whole = overlap + self.alpha * missed + self.beta * wrong + self._epsilon
+        whole = overlap + self.alpha * missed + self.beta * wrong + self._epsilons * epsilon()
         dwhole = (1 - self.alpha) * y_true + self.beta * rest
         ratio = overlap / whole
         values = np.squeeze(1 - ratio, axis=self.axis)
@@ -84,7 +84,7 @@ class Dice(Tversky):
     0.3333
     """
 
-    _epsilon = EPSILON / 2  # Keras adds its epsilon to twice the divisor
+    _epsilons = 0.5  # Keras adds its epsilon to twice the divisor
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn import ops
-from fastrnn.losses.crossentropy import EPSILON
+from fastrnn.config import epsilon
 from fastrnn.losses.loss import Array, BuiltInLoss
 
 
@@ -53,7 +53,7 @@ class MeanAbsolutePercentageError(BuiltInLoss):
     """
 
     def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        scale = 100 / np.maximum(np.abs(y_true), EPSILON)
+        scale = 100 / np.maximum(np.abs(y_true), epsilon())
         error = (y_pred - y_true) * scale
         values = np.abs(error).mean(axis=-1)
         return np.asarray(values), np.sign(error) * scale / error.shape[-1]
@@ -70,9 +70,9 @@ class MeanSquaredLogarithmicError(BuiltInLoss):
     """
 
     def value_and_gradient(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        error = np.log1p(np.maximum(y_pred, EPSILON)) - np.log1p(np.maximum(y_true, EPSILON))
+        error = np.log1p(np.maximum(y_pred, epsilon())) - np.log1p(np.maximum(y_true, epsilon()))
         values = np.square(error).mean(axis=-1)
-        error *= (y_pred > EPSILON) * (2.0 / error.shape[-1])
+        error *= (y_pred > epsilon()) * (2.0 / error.shape[-1])
         return np.asarray(values), error / (1 + np.maximum(y_pred, 0))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn import ops
-from fastrnn.losses.crossentropy import EPSILON
+from fastrnn.config import epsilon
 from fastrnn.losses.loss import Array, Loss
 
 
@@ -43,7 +43,7 @@ class CosineSimilarity(Loss):
         truth, _ = _unit(y_true, self.axis)
         unit, length = _unit(y_pred, self.axis)
         cosine = (truth * unit).sum(axis=self.axis, keepdims=True)
-        gradient = (unit * cosine - truth) / length * (length > EPSILON)
+        gradient = (unit * cosine - truth) / length * (length > epsilon())
         return -np.squeeze(cosine, axis=self.axis), gradient
 
     def get_config(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class Circle(Loss):
 def _unit(vectors: Array, axis: Any) -> tuple[Array, Array]:
     """Vectors of length 1, and the lengths they had."""
     length = np.sqrt(np.square(vectors).sum(axis=axis, keepdims=True))
-    length = np.maximum(length, EPSILON).astype(vectors.dtype)
+    length = np.maximum(length, epsilon()).astype(vectors.dtype)
     return vectors / length, length
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn import ops
-from fastrnn.losses.crossentropy import EPSILON, require_last_axis
+from fastrnn.config import epsilon
+from fastrnn.losses.crossentropy import require_last_axis
 from fastrnn.losses.loss import Array, Loss
 
 
@@ -55,7 +56,7 @@ class SparseCategoricalCrossentropy(Loss):
         valid, labels = self._valid(y_true)
         total = y_pred.sum(axis=-1, keepdims=True)
         share = np.take_along_axis(y_pred, labels[..., None], axis=-1) / total
-        clipped = np.clip(share, EPSILON, 1 - EPSILON)
+        clipped = np.clip(share, epsilon(), 1 - epsilon())
         values = -np.log(clipped)[..., 0]
         # d(-log(p_k / Σp)) = -1/p_k at the label, +1/Σp everywhere
         inside = share == clipped

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn import ops
+from fastrnn.config import epsilon
 from fastrnn.metrics.confusion import Confusion, of_class, ratio
 from fastrnn.metrics.metric import Array, same_rank
-
-_EPSILON = 1e-7
 
 
 class AUC(Confusion):
@@ -64,7 +63,7 @@ class AUC(Confusion):
         from_logits: bool = False,
     ) -> None:
         between = spaced(num_thresholds)[1:-1] if thresholds is None else np.sort(thresholds)
-        points = np.array([-_EPSILON, *between, 1 + _EPSILON])
+        points = np.array([-epsilon(), *between, 1 + epsilon()])
         self.multi_label = multi_label
         self.columns = num_labels
         super().__init__(points, name, dtype)

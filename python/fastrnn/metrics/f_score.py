@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastrnn.config import epsilon
 from fastrnn.metrics.metric import Array, Metric
-
-_EPSILON = 1e-7
 
 
 class FBetaScore(Metric):
@@ -86,13 +85,13 @@ class FBetaScore(Metric):
 
     def result(self) -> Any:
         right, chosen, wanted = self._sums
-        precision, recall = right / (chosen + _EPSILON), right / (wanted + _EPSILON)
+        precision, recall = right / (chosen + epsilon()), right / (wanted + epsilon())
         square = self.beta**2
-        scores = (1 + square) * precision * recall / (square * precision + recall + _EPSILON)
+        scores = (1 + square) * precision * recall / (square * precision + recall + epsilon())
         if self.average is None:
             return np.asarray(scores)
         if self.average == "weighted":
-            return float((scores * wanted / (wanted.sum() + _EPSILON)).sum())
+            return float((scores * wanted / (wanted.sum() + epsilon())).sum())
         return float(np.mean(scores))
 
     def reset_state(self) -> None:

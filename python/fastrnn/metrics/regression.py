@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastrnn import losses
+from fastrnn.config import epsilon
 from fastrnn.losses.loss import as_float
 from fastrnn.metrics.metric import Array, FunctionMetric, Mean, Metric, same_rank
-
-_EPSILON = 1e-7
 
 
 class RootMeanSquaredError(Mean):
@@ -78,7 +77,7 @@ def concordance_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1
     apart = t.mean(axis=axis) - p.mean(axis=axis)
     covariance = (t * (p - p.mean(axis=axis, keepdims=True))).mean(axis=axis)
     norm = t.var(axis=axis) + p.var(axis=axis) + apart**2
-    return np.asarray(2 * covariance / (norm + _EPSILON))
+    return np.asarray(2 * covariance / (norm + epsilon()))
 
 
 class PearsonCorrelation(FunctionMetric):

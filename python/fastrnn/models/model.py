@@ -257,8 +257,8 @@ class Model(Differentiable):
     ) -> None:
         """Write all weights to a file that Keras or PyTorch reads, too.
 
-        The file appears under its name when it is complete; a file of that name is whole at
-        any time.
+        A ``.weights.h5`` file holds the state of a compiled model's optimizer as well. The file
+        appears under its name when it is complete; a file of that name is whole at any time.
 
         Parameters
         ----------
@@ -293,7 +293,9 @@ class Model(Differentiable):
         Parameters
         ----------
         filepath : path
-            ``.weights.h5``, ``.keras``, Keras' legacy ``.h5``, or ``.safetensors``.
+            ``.weights.h5``, ``.keras``, Keras' legacy ``.h5``, or ``.safetensors``. Of the first
+            two an optimizer that has made steps takes its state, too, as in Keras; where it does
+            not fit, that is a warning.
         skip_mismatch : bool
             Leave layers alone whose weights are missing or of other shapes, with a warning.
         by_name : bool

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from fastrnn.formats import hdf5, keras_h5, keras_json, keras_zip, torch_state_dict, weights_h5
-from fastrnn.formats.keras_config import parse_version, readable
+from fastrnn.formats.keras_config import Version, parse_version, readable
 from fastrnn.initializers.reserved import values_follow
 from fastrnn.layers import deserialize
 from fastrnn.layers.weighted import all_layers
 from fastrnn.models.model import Model
 from fastrnn.utils.custom_objects import custom_object_scope
 
-_SUFFIXES: dict[str, Any] = {".keras": keras_zip, ".h5": keras_h5, ".hdf5": keras_h5}
+# How whole models are written, by the ends of their names.
+FORMATS: dict[str, Any] = {".keras": keras_zip, ".h5": keras_h5, ".hdf5": keras_h5}
 _FAILURE = "the weights of {} do not fit"
 # What a description that is damaged, or made to do harm, may raise on its way.
 _FAILURES = (
@@ -41,13 +42,13 @@ def save_model(
 ) -> None:
     """Write a model to a file that Keras 3 reads, too; see `Model.save`."""
     path = Path(filepath)
-    if path.suffix not in _SUFFIXES:
+    if path.suffix not in FORMATS:
         raise ValueError(
-            f"the name of a model's file must end in {' or '.join(_SUFFIXES)}, got {path.name!r}"
+            f"the name of a model's file must end in {' or '.join(FORMATS)}, got {path.name!r}"
         )
     if not model.built:
         raise ValueError(f"{model.name}: has no weights to save; build() it or train it first")
-    _SUFFIXES[path.suffix].save(model, path, overwrite, include_optimizer)
+    FORMATS[path.suffix].save(model, path, overwrite, include_optimizer)
 
 
 def load_model(
@@ -190,7 +191,7 @@ def load_weights(
         elif path.suffix == ".keras":
             with keras_zip.open_file(path) as file, file.open_weights() as weights:
                 version = parse_version(file.metadata.get("keras_version"))
-                weights_h5.read(weights, model, failure, skip_mismatch, version)
+                _read_weights(weights, model, failure, skip_mismatch, version)
         else:
             with hdf5.open_file(path, str(path)) as weights:
                 if keras_h5.is_legacy(weights):
@@ -198,7 +199,16 @@ def load_weights(
                 elif by_name:
                     raise ValueError(f"{path.name} has no names of layers; leave by_name off")
                 else:
-                    weights_h5.read(weights, model, failure, skip_mismatch)
+                    _read_weights(weights, model, failure, skip_mismatch)
+
+
+def _read_weights(
+    file: Any, model: Model, failure: str, skip_mismatch: bool, version: Version = (3,)
+) -> None:
+    """Keras 3's weights; as there, the state of an optimizer only where ours has made steps."""
+    unchanged = weights_h5.read(file, model, failure, skip_mismatch, version)
+    if unchanged and model.optimizer is not None and model.optimizer.iterations:
+        _restore_optimizer(model, weights_h5.read_optimizer, file)
 
 
 def model_from_config(description: dict[str, Any]) -> Model:
@@ -271,14 +281,17 @@ def _compile_from_config(model: Model, settings: dict[str, Any] | None) -> None:
     try:
         model.compile(**{name: settings[name] for name in known if name in settings})
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{error}; with compile=False the model loads without") from error
+        raise ValueError(
+            f"{error}; what the model is compiled for can be left out: compile=False, or "
+            "--no-training of `fastrnn convert`"
+        ) from error
 
 
 def _restore_optimizer(model: Model, read: Callable[[Any, Model], None], file: Any) -> None:
     """Let training go on where it was; where the state does not fit, say so and start afresh."""
     try:
         read(file, model)
-    except ValueError as error:
+    except _FAILURES as error:
         warnings.warn(
             f"{model.name}: the optimizer's state does not fit, so it starts afresh: {error}",
             stacklevel=4,

@@ -9,6 +9,16 @@ from fastrnn.apps.evaluation import Evaluation, evaluate_windows
 from fastrnn.apps.inspect import inspect_file
 from fastrnn.apps.networks import NETWORKS, Architecture
 from fastrnn.apps.options import TrainingOptions
+from fastrnn.apps.run import TrainingRun
+from fastrnn.apps.speech import (
+    SentenceOptions,
+    SentenceRecognizer,
+    WordOptions,
+    WordPrediction,
+    WordRecognizer,
+    train_sentences,
+    train_words,
+)
 from fastrnn.apps.train import TrainingResult, train_classifier
 from fastrnn.apps.trainer import EpochStats, TrainingProgress
 
@@ -19,10 +29,16 @@ __all__ = [
     "DemoResult",
     "EpochStats",
     "Evaluation",
+    "SentenceOptions",
+    "SentenceRecognizer",
     "TrainingOptions",
     "TrainingProgress",
     "TrainingResult",
+    "TrainingRun",
     "VideoClassifier",
+    "WordOptions",
+    "WordPrediction",
+    "WordRecognizer",
     "annotate_clip",
     "annotate_frame",
     "convert_file",
@@ -31,4 +47,6 @@ __all__ = [
     "inspect_file",
     "run_demo",
     "train_classifier",
+    "train_sentences",
+    "train_words",
 ]

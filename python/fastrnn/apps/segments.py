@@ -1,0 +1,84 @@
+"""Labelled spans of time, and the files that hold them."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+SEGMENT_SUFFIXES = (".align", ".csv")
+# What corpora write for "nobody speaks": HTK's silence and short pause.
+SILENCES = frozenset({"sil", "sp", ""})
+# Units of the .align files of the GRID corpus.
+_UNITS_PER_SECOND = 25_000
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A span of a recording and what it is.
+
+    Attributes
+    ----------
+    start, stop : float
+        Seconds.
+    label : str
+        A word, an action; one of `SILENCES` where there is nothing.
+    """
+
+    start: float
+    stop: float
+    label: str
+
+
+def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
+    r"""Read the segments of one recording.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        ``.csv`` with a line of names and the columns ``start``, ``stop`` (seconds) and ``label``;
+        or ``.align`` of the GRID corpus: ``start stop label`` in 25,000ths of a second.
+
+    Returns
+    -------
+    list of Segment
+        In the file's order.
+
+    Raises
+    ------
+    ValueError
+        If a line is not understood, or a segment ends before it starts.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from fastrnn.apps.segments import read_segments
+    >>> _ = Path("clip.csv").write_text("start,stop,label\n0.5,1.25,wave\n")
+    >>> read_segments("clip.csv")
+    [Segment(start=0.5, stop=1.25, label='wave')]
+    """
+    path = Path(path)
+    with open(path, newline="", encoding="utf-8") as file:
+        if path.suffix == ".align":
+            rows = [(number, line.split()) for number, line in enumerate(file, 1) if line.strip()]
+            scale = 1 / _UNITS_PER_SECOND
+        else:
+            table = csv.DictReader(file)
+            names = ("start", "stop", "label")
+            if not set(names) <= set(table.fieldnames or ()):
+                raise ValueError(f"{path}: its first line must name {', '.join(names)}")
+            rows = [(table.line_num, [row[name] or "" for name in names]) for row in table]
+            scale = 1.0
+    return [_segment(path, number, fields, scale) for number, fields in rows]
+
+
+def _segment(path: Path, line: int, fields: list[str], scale: float) -> Segment:
+    try:
+        start, stop, label = fields
+        segment = Segment(float(start) * scale, float(stop) * scale, label.strip())
+    except ValueError:
+        raise ValueError(f"{path}, line {line}: expected start, stop and label") from None
+    if not 0 <= segment.start <= segment.stop:
+        raise ValueError(f"{path}, line {line}: from {start} to {stop} is no span of time")
+    return segment

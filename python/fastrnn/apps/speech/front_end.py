@@ -1,0 +1,89 @@
+"""From sound to what a network for speech sees, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from fastrnn.apps.speech.corpus import Recording
+from fastrnn.audio import LogMel, read_wav
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Log-mel frames, normalized for each recording, several frames side by side a step.
+
+    Attributes
+    ----------
+    log_mel : LogMel
+        From samples to frames.
+    context : int
+        Frames that a step sees, an odd number.
+    stride : int
+        Frames from one step to the next.
+    dynamics : float
+        Nats under the loudest value at which everything quieter is cut off.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn.apps.speech import FrontEnd
+    >>> from fastrnn.audio import LogMel
+    >>> front_end = FrontEnd(LogMel(8000, 24), context=5, stride=2)
+    >>> front_end.inputs(front_end.log_mel(np.zeros(8000))).shape
+    (49, 120)
+    """
+
+    log_mel: LogMel
+    context: int = 5
+    stride: int = 2
+    dynamics: float = 12.0
+
+    def __post_init__(self) -> None:
+        if self.context < 1 or self.context % 2 == 0:
+            raise ValueError(f"FrontEnd: context must be odd and positive, got {self.context}")
+        if self.stride < 1:
+            raise ValueError(f"FrontEnd: stride must be at least 1, got {self.stride}")
+
+    @property
+    def width(self) -> int:
+        """Features of a step."""
+        return self.context * self.log_mel.mels
+
+    def read(self, recording: Recording) -> FloatArray:
+        """Log-mel frames (frames, mels) of a recording, or of its part."""
+        rate = self.log_mel.sample_rate
+        samples = read_wav(recording.path, sample_rate=rate)[0]
+        stop = None if recording.stop is None else round(recording.stop * rate)
+        return self.log_mel(samples[round(recording.start * rate) : stop])
+
+    def normalized(self, frames: FloatArray) -> FloatArray:
+        """Frames whose features have mean zero over the recording."""
+        bounded = np.maximum(frames, frames.max() - np.float32(self.dynamics))
+        return np.asarray((bounded - bounded.mean(axis=0)) / 2, np.float32)
+
+    def inputs(self, frames: FloatArray) -> FloatArray:
+        """The network's input (steps, width) for log-mel frames (frames, mels)."""
+        return self.spliced(self.normalized(frames))
+
+    def spliced(self, frames: FloatArray) -> FloatArray:
+        """Steps (steps, width) of frames (frames, mels), the first and last frame repeated."""
+        half = self.context // 2
+        padded = np.pad(frames, ((half, half), (0, 0)), mode="edge")
+        windows = sliding_window_view(padded, self.context, axis=0)[:: self.stride]
+        return np.ascontiguousarray(windows.swapaxes(1, 2).reshape(len(windows), self.width))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> FrontEnd:
+        """Make one from what `to_dict` returned."""
+        return cls(**{**values, "log_mel": LogMel(**values["log_mel"])})

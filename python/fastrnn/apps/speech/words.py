@@ -1,0 +1,195 @@
+"""Recognition of single spoken words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastrnn.apps.figures import draw_confusion
+from fastrnn.apps.run import TrainingRun
+from fastrnn.apps.settings import setting
+from fastrnn.apps.speech.augment import Variation
+from fastrnn.apps.speech.batches import SpeechBatches
+from fastrnn.apps.speech.corpus import Recording, find_words
+from fastrnn.apps.speech.front_end import FloatArray, FrontEnd
+from fastrnn.apps.speech.options import SOUND, SpeechOptions
+from fastrnn.apps.speech.recognizer import Recognizer
+from fastrnn.apps.speech.training import build_network, fit_recognizer, read_parts
+from fastrnn.audio import LogMel
+
+
+def parse_words(text: str) -> tuple[str, ...]:
+    """The words of ``one,two``."""
+    return tuple(word.strip() for word in text.split(","))
+
+
+@dataclass(frozen=True)
+class WordOptions(SpeechOptions):
+    """How to train a `WordRecognizer`; what `SpeechOptions` has, and these.
+
+    Attributes
+    ----------
+    words : tuple of str, optional
+        The words to know; all that are found when not given.
+    label : str
+        Regular expression that finds the word in a file's name, see `find_words`.
+    """
+
+    words: tuple[str, ...] | None = setting(
+        None, "Know these words alone.", metavar="WORD,WORD...", panel=SOUND, parse=parse_words
+    )
+    label: str = setting(
+        "[^_]+",
+        "Finds the word in a file's name, where there are no sub-folders.",
+        metavar="REGEX",
+        panel=SOUND,
+    )
+
+
+@dataclass(frozen=True)
+class WordPrediction:
+    """What a `WordRecognizer` hears.
+
+    Attributes
+    ----------
+    path : Path
+        The recording.
+    words : tuple of str
+        All that it knows.
+    probabilities : ndarray
+        (words,) float32.
+    """
+
+    path: Path
+    words: tuple[str, ...]
+    probabilities: FloatArray
+
+    @property
+    def label(self) -> str:
+        """The likeliest word."""
+        return self.words[int(self.probabilities.argmax())]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as a dictionary that JSON can hold."""
+        values = zip(self.words, self.probabilities, strict=True)
+        shares = {word: round(float(value), 6) for word, value in values}
+        return {"recording": str(self.path), "label": self.label, "probabilities": shares}
+
+
+class WordRecognizer(Recognizer):
+    """Tells which of its words is said in a recording.
+
+    Examples
+    --------
+    >>> from fastrnn.apps import WordRecognizer
+    >>> recognizer = WordRecognizer.load("model.keras")     # doctest: +SKIP
+    >>> recognizer.predict("recording.wav").label           # doctest: +SKIP
+    'seven'
+    """
+
+    kind = "fastrnn word recognizer"
+
+    def predict(self, path: str | os.PathLike[str]) -> WordPrediction:
+        """Recognize the word of one sound file.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        fastrnn.audio.AudioError
+            If it cannot be read.
+        """
+        frames = self.front_end.read(Recording(Path(path), ""))
+        return WordPrediction(Path(path), self.names, self.probabilities([frames])[0])
+
+    def probabilities(self, frames: Sequence[FloatArray]) -> FloatArray:
+        """Probabilities (recordings, words) for log-mel frames of several recordings."""
+        return np.stack([row for row, _ in self.outputs(frames)])
+
+
+def train_words(
+    folder: str | os.PathLike[str],
+    options: WordOptions | None = None,
+    *,
+    run: TrainingRun | None = None,
+) -> WordRecognizer:
+    """Train a network on recordings of words.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        The recordings, see `find_words`.
+    options : WordOptions, optional
+        How to train.
+    run : TrainingRun, optional
+        Where to; its `results` hold the accuracy on the recordings held back.
+
+    Returns
+    -------
+    WordRecognizer
+        With the weights of the last epoch, none being chosen by the recordings held back.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If it holds fewer than two words, or too little to hold back a part.
+    fastrnn.audio.AudioError
+        If no recording can be read.
+
+    Examples
+    --------
+    >>> from fastrnn.apps import TrainingRun, WordOptions, train_words
+    >>> run = TrainingRun("runs", "words")                                    # doctest: +SKIP
+    >>> recognizer = train_words("digits", WordOptions(epochs=20), run=run)   # doctest: +SKIP
+    >>> run.results["accuracy"]                                               # doctest: +SKIP
+    0.9
+    """
+    options, run = options or WordOptions(), run or TrainingRun()
+    found = find_words(folder, label=options.label, words=options.words)
+    words = sorted({each.text for each in found})
+    front_end = FrontEnd(LogMel(options.sample_rate, options.mels))
+    train, held = read_parts(found, options, front_end, run.progress)
+    run.start("words", folder, options)
+    model = build_network(front_end.width, len(words), options, pooled=True)
+    recognizer = WordRecognizer(words, front_end, model)
+    size, labels = options.batch_size, {word: number for number, word in enumerate(words)}
+    truth, held_truth = (
+        np.array([labels[text] for text in part.texts], np.int64) for part in (train, held)
+    )
+    fit_recognizer(
+        recognizer,
+        "sparse_categorical_crossentropy",
+        "accuracy",
+        SpeechBatches(
+            train.frames,
+            truth,
+            front_end,
+            batch_size=size,
+            variation=Variation(),
+            seed=options.seed,
+        ),
+        SpeechBatches(held.frames, held_truth, front_end, batch_size=size),
+        options,
+        run,
+    )
+    results: dict[str, Any] = {"train_recordings": len(truth), "recordings": len(held_truth)}
+    if len(held_truth):
+        said = recognizer.probabilities(held.frames).argmax(axis=1)
+        confusion = np.zeros((len(words), len(words)), np.int64)
+        np.add.at(confusion, (held_truth, said), 1)
+        draw_confusion(run.path / "confusion.png", confusion, words)
+        commonest = np.bincount(truth).argmax()
+        results |= {
+            "accuracy": float((said == held_truth).mean()),
+            "baseline": float((held_truth == commonest).mean()),
+            "confusion": confusion.tolist(),
+        }
+    run.finish(results)
+    return recognizer

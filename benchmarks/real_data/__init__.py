@@ -1,0 +1,9 @@
+"""What fastrnn reaches on recordings of people and things: a file for each data set."""
+
+from __future__ import annotations
+
+from real_data import fir_action, grid_lips, mnist, weizmann
+from real_data.task import Task
+
+MODULES = (mnist, weizmann, fir_action, grid_lips)
+TASKS: dict[str, Task] = {task.name: task for module in MODULES for task in module.TASKS}

@@ -31,6 +31,21 @@ struct BatchNormalize {
   T* y;
 };
 
+// Both in one call; running averages go along: moving = momentum moving + (1 - momentum) batch's.
+template <class T>
+struct BatchNormalizeTraining {
+  std::ptrdiff_t rows, channels;
+  double epsilon, momentum;
+  const T* x;
+  const T* gamma;
+  const T* beta;
+  T* moving_mean;      // in, out (channels)
+  T* moving_variance;  // in, out (channels)
+  double* mean;        // out (channels)
+  double* rstd;        // out (channels)
+  T* y;
+};
+
 // Of BatchNormalize with x's own statistics.
 template <class T>
 struct BatchNormalizeBackward {
@@ -75,6 +90,8 @@ template <class T>
 void batch_statistics(const BatchStatistics<T>& args);
 template <class T>
 void batch_normalize(const BatchNormalize<T>& args);
+template <class T>
+void batch_normalize_training(const BatchNormalizeTraining<T>& args);
 template <class T>
 void batch_normalize_backward(const BatchNormalizeBackward<T>& args);
 template <class T>

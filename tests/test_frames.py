@@ -9,7 +9,7 @@ import pytest
 
 import fastrnn
 from fastrnn import Sequential, layers
-from fastrnn.ops import prepared
+from fastrnn.ops.bound import BoundConvolution
 from gradient_checks import check_gradients
 from layer_cases import CASES, IMAGE
 
@@ -63,8 +63,8 @@ def test_frames_are_not_copied(rng: np.random.Generator) -> None:
     layer = layers.Conv2D(3, 3)
     frames = rng.normal(size=(N, T, *IMAGE)).astype(np.float32)
     layer(frames, training=True)
-    convolution, _ = layer.saved[0]
-    assert np.shares_memory(convolution.x, frames)
+    images, _ = layer.saved[0]
+    assert np.shares_memory(images, frames)
 
 
 def test_masked_frames_are_skipped(rng: np.random.Generator) -> None:
@@ -230,14 +230,14 @@ class TestNeedDx:
     @pytest.fixture(autouse=True)
     def watch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[bool] = []
-        backward = prepared.convolution_backward
+        backward = BoundConvolution.backward
 
         def noted(*arguments: Any) -> Any:
             gradients = backward(*arguments)
             self.asked.append("x" in gradients)
             return gradients
 
-        monkeypatch.setattr(prepared, "convolution_backward", noted)
+        monkeypatch.setattr(BoundConvolution, "backward", noted)
 
     def train(self, *stack: Any) -> list[bool]:
         model = Sequential([layers.Input((T, 8, 7, 2)), *stack, layers.LSTM(2)])

@@ -1,14 +1,10 @@
 // The convolutional LSTM. Shapes: conv_lstm.h.
 #include "conv_lstm.h"
 
-#include <pybind11/stl.h>
-
 #include <string>
-#include <vector>
 
 #include "bindings/arrays.h"
 #include "bindings/bind.h"
-#include "bindings/conv_shape.h"
 
 namespace fastrnn::bindings {
 namespace {
@@ -19,15 +15,14 @@ T* part(const py::dict& arrays, const char* name) {
   return pointer<T>(py::object(arrays[name]));
 }
 
-ConvLstmConfig config(const std::vector<int>& shape, const py::dict& numbers) {
-  return {conv_shape(shape), numbers["steps"].cast<int>(), numbers["reverse"].cast<bool>(),
+ConvLstmConfig config(const ConvShape& shape, const py::dict& numbers) {
+  return {shape, numbers["steps"].cast<int>(), numbers["reverse"].cast<bool>(),
           static_cast<Activation>(numbers["activation"].cast<int>()),
           static_cast<Activation>(numbers["gate_activation"].cast<int>())};
 }
 
 template <class T>
-void forward(const std::vector<int>& shape, const py::dict& numbers, const py::dict& arrays,
-             bool save) {
+void forward(const ConvShape& shape, const py::dict& numbers, const py::dict& arrays, bool save) {
   const ConvLstmForward<T> args{config(shape, numbers),
                                 part<const T>(arrays, "recurrent"),
                                 part<const T>(arrays, "peephole"),
@@ -43,7 +38,7 @@ void forward(const std::vector<int>& shape, const py::dict& numbers, const py::d
 }
 
 template <class T>
-void backward(const std::vector<int>& shape, const py::dict& numbers, const py::dict& arrays) {
+void backward(const ConvShape& shape, const py::dict& numbers, const py::dict& arrays) {
   const ConvLstmBackward<T> args{config(shape, numbers),
                                  part<const T>(arrays, "recurrent"),
                                  part<const T>(arrays, "peephole"),

@@ -3,23 +3,38 @@
 
 #include <pybind11/stl.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "bindings/arrays.h"
 #include "bindings/bind.h"
-#include "bindings/conv_shape.h"
 
 namespace fastrnn::bindings {
 namespace {
+
+// batch, channels, filters, groups; then in, out, kernel, stride, dilation, before, three each.
+ConvShape conv_shape(const std::vector<int>& numbers) {
+  ConvShape s{};
+  s.batch = numbers.at(0);
+  s.channels = numbers.at(1);
+  s.filters = numbers.at(2);
+  s.groups = numbers.at(3);
+  int* const triples[] = {s.in, s.out, s.kernel, s.stride, s.dilation, s.before};
+  std::size_t next = 4;
+  for (int* triple : triples) {
+    for (int i = 0; i < 3; ++i) triple[i] = numbers.at(next++);
+  }
+  return s;
+}
 
 template <class T>
 void bind_type(py::module_& m, const char* suffix) {
   const std::string name(suffix);
   m.def(("conv_forward" + name).c_str(),
-        [](const std::vector<int>& numbers, int algorithm, const py::object& x,
-           const py::object& kernel, const py::object& bias, const py::object& y, int activation) {
-          const ConvForward<T> args{conv_shape(numbers),
+        [](const ConvShape& shape, int algorithm, const py::object& x, const py::object& kernel,
+           const py::object& bias, const py::object& y, int activation) {
+          const ConvForward<T> args{shape,
                                     static_cast<ConvAlgorithm>(algorithm),
                                     pointer<const T>(x),
                                     pointer<const T>(kernel),
@@ -32,9 +47,9 @@ void bind_type(py::module_& m, const char* suffix) {
         py::arg("shape"), py::arg("algorithm"), py::arg("x"), py::arg("kernel"), py::arg("bias"),
         py::arg("y"), py::arg("activation"));
   m.def(("conv_input" + name).c_str(),
-        [](const std::vector<int>& numbers, int algorithm, const py::object& dz,
-           const py::object& kernel, const py::object& bias, const py::object& dx, int activation) {
-          const ConvInput<T> args{conv_shape(numbers),
+        [](const ConvShape& shape, int algorithm, const py::object& dz, const py::object& kernel,
+           const py::object& bias, const py::object& dx, int activation) {
+          const ConvInput<T> args{shape,
                                   static_cast<ConvAlgorithm>(algorithm),
                                   pointer<const T>(dz),
                                   pointer<const T>(kernel),
@@ -47,13 +62,17 @@ void bind_type(py::module_& m, const char* suffix) {
         py::arg("shape"), py::arg("algorithm"), py::arg("dz"), py::arg("kernel"), py::arg("bias"),
         py::arg("dx"), py::arg("activation"));
   m.def(("conv_weights" + name).c_str(),
-        [](const std::vector<int>& numbers, const py::object& x, const py::object& dy,
+        [](const ConvShape& shape, const py::object& x, const py::object& dy,
            const py::object& dkernel, const py::object& dbias, const py::object& y, int activation,
            const py::object& dz, int algorithm) {
-          const ConvWeights<T> args{conv_shape(numbers), static_cast<ConvAlgorithm>(algorithm),
-                                    pointer<const T>(x), pointer<const T>(dy),
-                                    pointer<const T>(y), static_cast<Activation>(activation),
-                                    pointer<T>(dz),      pointer<T>(dkernel),
+          const ConvWeights<T> args{shape,
+                                    static_cast<ConvAlgorithm>(algorithm),
+                                    pointer<const T>(x),
+                                    pointer<const T>(dy),
+                                    pointer<const T>(y),
+                                    static_cast<Activation>(activation),
+                                    pointer<T>(dz),
+                                    pointer<T>(dkernel),
                                     pointer<T>(dbias)};
           const py::gil_scoped_release release;
           conv_weights(args);
@@ -66,13 +85,12 @@ void bind_type(py::module_& m, const char* suffix) {
 }  // namespace
 
 void bind_convolution(py::module_& m) {
+  py::class_<ConvShape>(m, "ConvShape").def(py::init(&conv_shape), py::arg("numbers"));
   bind_type<float>(m, "_float");
   bind_type<double>(m, "_double");
   m.def(
       "conv_algorithm",
-      [](const std::vector<int>& numbers) {
-        return static_cast<int>(conv_algorithm(conv_shape(numbers)));
-      },
+      [](const ConvShape& shape) { return static_cast<int>(conv_algorithm(shape)); },
       py::arg("shape"));
 }
 

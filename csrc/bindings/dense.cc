@@ -10,10 +10,12 @@ struct Sizes {
   int rows, input, output;
 };
 
+// The rows are all that lies in front of x's last axis.
 Sizes sizes(const py::object& x, const py::object& kernel) {
   const auto x_array = py::reinterpret_borrow<py::array>(x);
   const auto k_array = py::reinterpret_borrow<py::array>(kernel);
-  return {static_cast<int>(x_array.shape(0)), static_cast<int>(k_array.shape(0)),
+  const auto input = k_array.shape(0);
+  return {static_cast<int>(x_array.size() / input), static_cast<int>(input),
           static_cast<int>(k_array.shape(1))};
 }
 

@@ -1,5 +1,7 @@
 // Recurrent layers. Shapes: fastrnn.h.
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "bindings/arrays.h"
 #include "bindings/bind.h"
@@ -8,12 +10,46 @@
 namespace fastrnn::bindings {
 namespace {
 
+// A cell and its weights. Their arrays may change in content only.
 template <class T>
-RecurrentWeights<T> weights_from(const py::object& kernel, const py::object& recurrent,
-                                 const py::object& bias, const py::object& peephole) {
-  return {pointer<const T>(kernel), pointer<const T>(recurrent), pointer<const T>(bias),
-          pointer<const T>(peephole)};
-}
+class BoundWeights {
+ public:
+  BoundWeights(int cell, int activation, int gate_activation, py::array kernel, py::array recurrent,
+               py::object bias, py::object peephole)
+      : config_{static_cast<CellKind>(cell),
+                static_cast<int>(kernel.shape(0)),
+                static_cast<int>(recurrent.shape(0)),
+                static_cast<Activation>(activation),
+                static_cast<Activation>(gate_activation),
+                false},
+        kernel_(std::move(kernel)),
+        recurrent_(std::move(recurrent)),
+        bias_(std::move(bias)),
+        peephole_(std::move(peephole)) {}
+
+  RecurrentConfig config(bool mask_per_gate) const {
+    RecurrentConfig result = config_;
+    result.mask_per_gate = mask_per_gate;
+    return result;
+  }
+
+  RecurrentWeights<T> pointers() const {
+    return {pointer<const T>(kernel_), pointer<const T>(recurrent_), pointer<const T>(bias_),
+            pointer<const T>(peephole_)};
+  }
+
+  void pack(bool mask_per_gate, PackedRecurrent<T>* packed) const {
+    const RecurrentConfig shape = config(mask_per_gate);
+    const RecurrentWeights<T> weights = pointers();
+    const py::gil_scoped_release release;
+    pack_recurrent(shape, weights, packed);
+  }
+
+ private:
+  RecurrentConfig config_;
+  py::array kernel_, recurrent_;
+  py::object bias_, peephole_;
+};
 
 // The arrays that forward and backward share; in Python a dictionary, made once a call.
 template <class T>
@@ -53,29 +89,22 @@ RecurrentSequence<T> sequence_from(const py::dict& a) {
 }
 
 template <class T>
-void bind_type(py::module_& m, const char* packed_name, const char* suffix) {
+void bind_type(py::module_& m, const std::string& title, const char* suffix) {
+  using Weights = BoundWeights<T>;
   using Packed = PackedRecurrent<T>;
-  py::class_<Packed>(m, packed_name)
-      .def(py::init([](int cell, int input, int hidden, int activation, int gate_activation,
-                       bool mask_per_gate, const py::object& kernel, const py::object& recurrent,
-                       const py::object& bias, const py::object& peephole) {
-             const RecurrentConfig config{static_cast<CellKind>(cell),
-                                          input,
-                                          hidden,
-                                          static_cast<Activation>(activation),
-                                          static_cast<Activation>(gate_activation),
-                                          mask_per_gate};
-             const auto weights = weights_from<T>(kernel, recurrent, bias, peephole);
-             auto packed = std::make_unique<Packed>();
-             {
-               const py::gil_scoped_release release;
-               pack_recurrent(config, weights, packed.get());
-             }
-             return packed;
-           }),
-           py::kw_only(), py::arg("cell"), py::arg("input"), py::arg("hidden"),
-           py::arg("activation"), py::arg("gate_activation"), py::arg("mask_per_gate"),
-           py::arg("kernel"), py::arg("recurrent"), py::arg("bias"), py::arg("peephole"));
+  py::class_<Packed>(m, ("PackedRecurrent" + title).c_str());
+  py::class_<Weights>(m, ("RecurrentWeights" + title).c_str())
+      .def(py::init<int, int, int, py::array, py::array, py::object, py::object>(), py::arg("cell"),
+           py::arg("activation"), py::arg("gate_activation"), py::arg("kernel"),
+           py::arg("recurrent"), py::arg("bias"), py::arg("peephole"))
+      .def(
+          "pack",
+          [](const Weights& weights, bool mask_per_gate) {
+            auto packed = std::make_unique<Packed>();
+            weights.pack(mask_per_gate, packed.get());
+            return packed;
+          },
+          py::arg("mask_per_gate"));
 
   const std::string name(suffix);
   m.def(("recurrent_forward" + name).c_str(),
@@ -105,13 +134,11 @@ void bind_type(py::module_& m, const char* packed_name, const char* suffix) {
         },
         py::arg("packed"), py::arg("x"), py::arg("h"), py::arg("c"), py::arg("y"));
   m.def(("recurrent_backward" + name).c_str(),
-        [](int cell, int activation, int gate_activation, bool mask_per_gate,
-           const py::dict& arrays, const py::object& kernel, const py::object& recurrent,
-           const py::object& bias, const py::object& peephole, const py::object& dy,
+        [](const Weights& weights, bool mask_per_gate, const py::dict& arrays, const py::object& dy,
            const py::object& dh_n, const py::object& dc_n, const py::dict& out) {
           RecurrentBackward<T> args{};
           args.seq = sequence_from<T>(arrays);
-          args.weights = weights_from<T>(kernel, recurrent, bias, peephole);
+          args.weights = weights.pointers();
           args.dy = pointer<const T>(dy);
           args.dh_n = pointer<const T>(dh_n);
           args.dc_n = pointer<const T>(dc_n);
@@ -122,27 +149,19 @@ void bind_type(py::module_& m, const char* packed_name, const char* suffix) {
           args.dpeephole = pointer<T>(out["peephole"]);
           args.dh0 = pointer<T>(out["h0"]);
           args.dc0 = pointer<T>(out["c0"]);
-          const RecurrentConfig config{
-              static_cast<CellKind>(cell),
-              static_cast<int>(py::reinterpret_borrow<py::array>(kernel).shape(0)),
-              static_cast<int>(py::reinterpret_borrow<py::array>(recurrent).shape(0)),
-              static_cast<Activation>(activation),
-              static_cast<Activation>(gate_activation),
-              mask_per_gate};
+          const RecurrentConfig config = weights.config(mask_per_gate);
           const py::gil_scoped_release release;
           recurrent_backward(config, args);
         },
-        py::kw_only(), py::arg("cell"), py::arg("activation"), py::arg("gate_activation"),
-        py::arg("mask_per_gate"), py::arg("arrays"), py::arg("kernel"), py::arg("recurrent"),
-        py::arg("bias"), py::arg("peephole"), py::arg("dy"), py::arg("dh_n"), py::arg("dc_n"),
-        py::arg("out"));
+        py::arg("weights"), py::arg("mask_per_gate"), py::arg("arrays"), py::arg("dy"),
+        py::arg("dh_n"), py::arg("dc_n"), py::arg("out"));
 }
 
 }  // namespace
 
 void bind_recurrent(py::module_& m) {
-  bind_type<float>(m, "PackedRecurrentFloat", "_float");
-  bind_type<double>(m, "PackedRecurrentDouble", "_double");
+  bind_type<float>(m, "Float", "_float");
+  bind_type<double>(m, "Double", "_double");
   py::dict cells;
   for (int kind = 0; kind < static_cast<int>(CellKind::kCount); ++kind) {
     const CellInfo info = cell_info(static_cast<CellKind>(kind));

@@ -28,37 +28,35 @@ def set_num_threads(threads: int) -> None: ...
 def empty_float(shape: tuple[int, ...]) -> _Float: ...
 def empty_double(shape: tuple[int, ...]) -> _Double: ...
 
-class PackedRecurrentFloat:
+class PackedRecurrentFloat: ...
+
+class RecurrentWeightsFloat:
     def __init__(
         self,
-        *,
         cell: int,
-        input: int,
-        hidden: int,
         activation: int,
         gate_activation: int,
-        mask_per_gate: bool,
         kernel: _Float,
         recurrent: _Float,
         bias: _Float | None,
         peephole: _Float | None,
     ) -> None: ...
+    def pack(self, mask_per_gate: bool) -> PackedRecurrentFloat: ...
 
-class PackedRecurrentDouble:
+class PackedRecurrentDouble: ...
+
+class RecurrentWeightsDouble:
     def __init__(
         self,
-        *,
         cell: int,
-        input: int,
-        hidden: int,
         activation: int,
         gate_activation: int,
-        mask_per_gate: bool,
         kernel: _Double,
         recurrent: _Double,
         bias: _Double | None,
         peephole: _Double | None,
     ) -> None: ...
+    def pack(self, mask_per_gate: bool) -> PackedRecurrentDouble: ...
 
 def recurrent_forward_float(
     packed: PackedRecurrentFloat, arrays: _Arrays, h_n: _Float, c_n: _Float | None
@@ -80,40 +78,33 @@ def recurrent_step_double(
     y: _Double,
 ) -> None: ...
 def recurrent_backward_float(
-    *,
-    cell: int,
-    activation: int,
-    gate_activation: int,
+    weights: RecurrentWeightsFloat,
     mask_per_gate: bool,
     arrays: _Arrays,
-    kernel: _Float,
-    recurrent: _Float,
-    bias: _Float | None,
-    peephole: _Float | None,
     dy: _Float | None,
     dh_n: _Float | None,
     dc_n: _Float | None,
     out: _Arrays,
 ) -> None: ...
 def recurrent_backward_double(
-    *,
-    cell: int,
-    activation: int,
-    gate_activation: int,
+    weights: RecurrentWeightsDouble,
     mask_per_gate: bool,
     arrays: _Arrays,
-    kernel: _Double,
-    recurrent: _Double,
-    bias: _Double | None,
-    peephole: _Double | None,
     dy: _Double | None,
     dh_n: _Double | None,
     dc_n: _Double | None,
     out: _Arrays,
 ) -> None: ...
-def conv_algorithm(shape: Sequence[int]) -> int: ...
+
+class ConvShape:
+    def __init__(self, numbers: Sequence[int]) -> None: ...
+
+class PoolShape:
+    def __init__(self, numbers: Sequence[int]) -> None: ...
+
+def conv_algorithm(shape: ConvShape) -> int: ...
 def conv_forward_float(
-    shape: Sequence[int],
+    shape: ConvShape,
     algorithm: int,
     x: _Float,
     kernel: _Float,
@@ -122,7 +113,7 @@ def conv_forward_float(
     activation: int,
 ) -> None: ...
 def conv_input_float(
-    shape: Sequence[int],
+    shape: ConvShape,
     algorithm: int,
     dz: _Float,
     kernel: _Float,
@@ -131,7 +122,7 @@ def conv_input_float(
     activation: int,
 ) -> None: ...
 def conv_weights_float(
-    shape: Sequence[int],
+    shape: ConvShape,
     x: _Float,
     dy: _Float,
     dkernel: _Float,
@@ -142,7 +133,7 @@ def conv_weights_float(
     algorithm: int = 0,
 ) -> None: ...
 def conv_forward_double(
-    shape: Sequence[int],
+    shape: ConvShape,
     algorithm: int,
     x: _Double,
     kernel: _Double,
@@ -151,7 +142,7 @@ def conv_forward_double(
     activation: int,
 ) -> None: ...
 def conv_input_double(
-    shape: Sequence[int],
+    shape: ConvShape,
     algorithm: int,
     dz: _Double,
     kernel: _Double,
@@ -160,7 +151,7 @@ def conv_input_double(
     activation: int,
 ) -> None: ...
 def conv_weights_double(
-    shape: Sequence[int],
+    shape: ConvShape,
     x: _Double,
     dy: _Double,
     dkernel: _Double,
@@ -171,16 +162,16 @@ def conv_weights_double(
     algorithm: int = 0,
 ) -> None: ...
 def conv_lstm_forward_float(
-    shape: Sequence[int], numbers: dict[str, int], arrays: _Arrays, save: bool
+    shape: ConvShape, numbers: dict[str, int], arrays: _Arrays, save: bool
 ) -> None: ...
 def conv_lstm_backward_float(
-    shape: Sequence[int], numbers: dict[str, int], arrays: _Arrays
+    shape: ConvShape, numbers: dict[str, int], arrays: _Arrays
 ) -> None: ...
 def conv_lstm_forward_double(
-    shape: Sequence[int], numbers: dict[str, int], arrays: _Arrays, save: bool
+    shape: ConvShape, numbers: dict[str, int], arrays: _Arrays, save: bool
 ) -> None: ...
 def conv_lstm_backward_double(
-    shape: Sequence[int], numbers: dict[str, int], arrays: _Arrays
+    shape: ConvShape, numbers: dict[str, int], arrays: _Arrays
 ) -> None: ...
 def dense_forward_float(
     x: _Float, kernel: _Float, bias: _Float | None, y: _Float, activation: int
@@ -298,13 +289,13 @@ POOL_KINDS: Final[dict[str, int]]
 _Ids = npt.NDArray[np.int64]
 _Low = npt.NDArray[np.int32]
 
-def pool_forward_float(shape: Sequence[int], kind: int, x: _Float, y: _Float) -> None: ...
-def pool_forward_double(shape: Sequence[int], kind: int, x: _Double, y: _Double) -> None: ...
+def pool_forward_float(shape: PoolShape, kind: int, x: _Float, y: _Float) -> None: ...
+def pool_forward_double(shape: PoolShape, kind: int, x: _Double, y: _Double) -> None: ...
 def pool_backward_float(
-    shape: Sequence[int], kind: int, dy: _Float, x: _Float | None, y: _Float | None, dx: _Float
+    shape: PoolShape, kind: int, dy: _Float, x: _Float | None, y: _Float | None, dx: _Float
 ) -> None: ...
 def pool_backward_double(
-    shape: Sequence[int], kind: int, dy: _Double, x: _Double | None, y: _Double | None, dx: _Double
+    shape: PoolShape, kind: int, dy: _Double, x: _Double | None, y: _Double | None, dx: _Double
 ) -> None: ...
 def batch_statistics_float(x: _Float, mean: _Double, variance: _Double) -> None: ...
 def batch_statistics_double(x: _Double, mean: _Double, variance: _Double) -> None: ...
@@ -315,6 +306,30 @@ def batch_normalize_double(
     x: _Double,
     gamma: _Double | None,
     beta: _Double | None,
+    mean: _Double,
+    rstd: _Double,
+    y: _Double,
+) -> None: ...
+def batch_normalize_training_float(
+    epsilon: float,
+    momentum: float,
+    x: _Float,
+    gamma: _Float | None,
+    beta: _Float | None,
+    moving_mean: _Float,
+    moving_variance: _Float,
+    mean: _Double,
+    rstd: _Double,
+    y: _Float,
+) -> None: ...
+def batch_normalize_training_double(
+    epsilon: float,
+    momentum: float,
+    x: _Double,
+    gamma: _Double | None,
+    beta: _Double | None,
+    moving_mean: _Double,
+    moving_variance: _Double,
     mean: _Double,
     rstd: _Double,
     y: _Double,
@@ -340,6 +355,7 @@ def batch_normalize_backward_double(
     dbeta: _Double,
 ) -> None: ...
 def layer_normalize_float(
+    channels: int,
     epsilon: float,
     x: _Float,
     gamma: _Float | None,
@@ -349,6 +365,7 @@ def layer_normalize_float(
     rstd: _Float | None,
 ) -> None: ...
 def layer_normalize_double(
+    channels: int,
     epsilon: float,
     x: _Double,
     gamma: _Double | None,
@@ -358,6 +375,7 @@ def layer_normalize_double(
     rstd: _Double | None,
 ) -> None: ...
 def layer_normalize_backward_float(
+    channels: int,
     x: _Float,
     dy: _Float,
     gamma: _Float | None,
@@ -368,6 +386,7 @@ def layer_normalize_backward_float(
     dbeta: _Float,
 ) -> None: ...
 def layer_normalize_backward_double(
+    channels: int,
     x: _Double,
     dy: _Double,
     gamma: _Double | None,

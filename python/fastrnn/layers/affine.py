@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fastrnn import activations, initializers, ops
 from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.variable import Variable
-from fastrnn.ops.prepared import OwnGradients
+from fastrnn.ops.bound import OwnGradients
 
 # The gradient of other activations needs the value that goes into them.
 _GRADIENT_FROM_OUTPUT = frozenset(
@@ -43,6 +45,8 @@ class Affine(Layer):
     bias : Variable or None
     """
 
+    kernel: Variable
+
     def __init__(
         self,
         activation: Any = None,
@@ -55,6 +59,7 @@ class Affine(Layer):
         self.use_bias = use_bias
         self.bias_initializer = initializers.get(bias_initializer)
         self.bias: Variable | None = None
+        self._bound: Any = None
         self._separate = self.activation not in _GRADIENT_FROM_OUTPUT
         self._fused = None if self._separate or self.activation == "linear" else self.activation
 
@@ -63,9 +68,9 @@ class Affine(Layer):
         raise TypeError(f"{type(self).__name__} must define apply(x, activation)")
 
     def gradients(
-        self, dy: Array, saved: Any, y: Array | None, activation: Any, out: dict[str, Array] | None
+        self, dy: Array, saved: Any, y: Array | None, activation: Any, out: OwnGradients
     ) -> dict[str, Array]:
-        """Gradients by the weights' names, and ``x`` if `need_dx`; those in `out` go there."""
+        """Gradients by the weights' names, written to `out`, and ``x`` if `need_dx`."""
         raise TypeError(f"{type(self).__name__} must define gradients(dy, saved, y, ...)")
 
     def add_bias(self, size: int) -> None:
@@ -74,6 +79,24 @@ class Affine(Layer):
             self.bias = self.add_weight(
                 (size,), self.bias_initializer, name="bias", **self.of_role("bias")
             )
+
+    def bind(self) -> Any:
+        """The op bound to the weights, where there is such a thing."""
+        raise TypeError(f"{type(self).__name__} must define bind()")
+
+    def bound(self) -> Any:
+        """What `bind` returned, made anew where the weights have moved."""
+        bound = self._bound
+        if (
+            bound is None
+            or bound.kernel is not self.kernel.value
+            or bound.bias is not self.bias_value
+        ):
+            bound = self._bound = self.bind()
+        return bound
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_bound": None}  # a copy makes its own of its weights
 
     @property
     def bias_value(self) -> Array | None:
@@ -111,12 +134,12 @@ class Affine(Layer):
         return self._backward(dy, self.saved[0], None, None)
 
     def _backward(self, dy: Array, saved: Any, y: Array | None, activation: Any) -> Any:
-        out = OwnGradients({v.name: v.grad for v in self._variables if v.grad is not None})
-        grads = self.gradients(dy, saved, y, activation, out or None)
+        out = OwnGradients()
         for variable in self._variables:
             if variable.grad is None:
-                variable.grad = grads[variable.name]
-        return grads.get("x")
+                variable.grad = np.empty_like(variable.value)
+            out[variable.name] = variable.grad
+        return self.gradients(dy, saved, y, activation, out).get("x")
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

@@ -7,7 +7,7 @@ from typing import Any
 from fastrnn import initializers
 from fastrnn.layers.convolution_base import KernelLayer, PerAxis
 from fastrnn.layers.layer import Array, check_positive
-from fastrnn.ops import prepared
+from fastrnn.ops.bound import BoundConvolution, OwnGradients
 
 
 class Convolution(KernelLayer):
@@ -72,14 +72,16 @@ class Convolution(KernelLayer):
         return self.filters
 
     def run(self, images: Array, activation: Any) -> tuple[Array, Any]:
-        weights = self.kernel.value, self.bias_value
-        return prepared.convolution_forward(images, *weights, activation, **self._options)
+        return self.bound().forward(images, activation), images
+
+    def bind(self) -> BoundConvolution:
+        return BoundConvolution(self.kernel.value, self.bias_value, **self._options)
 
     def run_back(
-        self, dy: Array, kept: Any, y: Array | None, activation: Any, out: dict[str, Array] | None
+        self, dy: Array, kept: Any, y: Array | None, activation: Any, out: OwnGradients
     ) -> dict[str, Array]:
-        use_bias = self.bias is not None
-        return prepared.convolution_backward(kept, dy, y, activation, use_bias, self.need_dx, out)
+        bound: BoundConvolution = self.bound()
+        return bound.backward(dy, kept, y, activation, self.need_dx, out)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

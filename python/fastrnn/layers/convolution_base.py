@@ -9,6 +9,7 @@ from fastrnn import initializers, ops
 from fastrnn.layers.affine import Affine
 from fastrnn.layers.layer import Array, refuse_options
 from fastrnn.layers.spatial import Sizes, Spatial, check_padding, per_axis, window_sizes
+from fastrnn.ops.bound import OwnGradients
 
 PerAxis: TypeAlias = "int | Sequence[int]"
 
@@ -90,7 +91,7 @@ class KernelLayer(Windowed):
         return self.unfold(y, x.shape), (kept, x.shape)
 
     def gradients(
-        self, dy: Array, saved: Any, y: Array | None, activation: Any, out: dict[str, Array] | None
+        self, dy: Array, saved: Any, y: Array | None, activation: Any, out: OwnGradients
     ) -> dict[str, Array]:
         kept, shape = saved
         y = None if y is None else self.fold(y, shape)
@@ -105,7 +106,7 @@ class KernelLayer(Windowed):
         return self._op(images, *weights, activation=activation, **self._options), images
 
     def run_back(
-        self, dy: Array, kept: Any, y: Array | None, activation: Any, out: dict[str, Array] | None
+        self, dy: Array, kept: Any, y: Array | None, activation: Any, out: OwnGradients
     ) -> dict[str, Array]:
         """Gradients as of `gradients`, of images."""
         grads: dict[str, Array] = self._op_backward(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastrnn import initializers, ops
+from fastrnn import initializers
 from fastrnn.layers.affine import Affine
 from fastrnn.layers.layer import Array, check_positive, refuse_options
+from fastrnn.ops.bound import BoundDense, OwnGradients
 
 _UNSUPPORTED = ("lora_rank", "lora_alpha", "quantization_config")
 
@@ -73,21 +74,16 @@ class Dense(Affine):
         self.add_bias(self.units)
 
     def apply(self, x: Array, activation: Any) -> tuple[Array, Any]:
-        return ops.dense(x, self.kernel.value, self.bias_value, activation=activation), x
+        return self.bound().forward(x, activation), x
+
+    def bind(self) -> BoundDense:
+        return BoundDense(self.kernel.value, self.bias_value)
 
     def gradients(
-        self, dy: Array, saved: Any, y: Array | None, activation: Any, out: dict[str, Array] | None
+        self, dy: Array, saved: Any, y: Array | None, activation: Any, out: OwnGradients
     ) -> dict[str, Array]:
-        return ops.dense_backward(
-            dy,
-            saved,
-            self.kernel.value,
-            y=y,
-            activation=activation,
-            use_bias=self.bias is not None,
-            need_dx=self.need_dx,
-            out=out,
-        )
+        bound: BoundDense = self.bound()
+        return bound.backward(dy, saved, y, activation, self.need_dx, out)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], self.units)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from fastrnn import initializers, ops
 from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.variable import Variable
+from fastrnn.ops.bound_normalization import BoundBatchNormalization, BoundLayerNormalization
 
 
 class Normalization(Layer):
@@ -43,9 +43,15 @@ class Normalization(Layer):
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.gamma: Variable | None = None
         self.beta: Variable | None = None
+        self._shape: tuple[int, ...] = ()
+        self._bound: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_bound": None}  # a copy makes its own of its weights
 
     def add_affine(self, shape: tuple[int, ...]) -> None:
         """Make gamma and beta, as far as they are to be."""
+        self._shape = shape
         if self.scale:
             self.gamma = self.add_weight(
                 shape, self.gamma_initializer, name="gamma", **self.of_role("gamma")
@@ -57,9 +63,20 @@ class Normalization(Layer):
 
     def _affine(self) -> tuple[Array | None, Array | None]:
         """Factor and offset as the ops take them."""
-        gamma = None if self.gamma is None else self.gamma.value.reshape(-1)
-        beta = None if self.beta is None else self.beta.value.reshape(-1)
-        return gamma, beta
+        gamma = None if self.gamma is None else self.gamma.value
+        return gamma, None if self.beta is None else self.beta.value
+
+    def _affine_gradients(self) -> list[Array]:
+        """Where the gradients of gamma and beta go; what there is none of has a place, too."""
+        places = []
+        for variable in (self.gamma, self.beta):
+            place = None if variable is None else variable.grad
+            if place is None:
+                place = np.empty(self._shape, self.dtype)
+                if variable is not None:
+                    variable.grad = place
+            places.append(place)
+        return places
 
     def _set_gradients(self, grads: dict[str, Array]) -> None:
         for variable in (self.gamma, self.beta):
@@ -170,9 +187,9 @@ class BatchNormalization(Normalization):
         if training is True and self.trainable:
             if mask is not None and mask.shape == x.shape[: mask.ndim] and not mask.all():
                 return self._forward_masked(x, mask)
-            gamma, beta = self._affine()
-            y, cache = ops.batch_normalization_forward(x, gamma, beta, epsilon=self.epsilon)
-            self._follow(cache.mean, cache.variance)
+            y, cache = self._bind().forward(x)
+            self.moving_mean.storage.touch()
+            self.moving_variance.storage.touch()
             self.saved = cache, None
             return y
         if training:
@@ -180,6 +197,13 @@ class BatchNormalization(Normalization):
         gamma, beta = self._affine()
         mean, variance = self.moving_mean.value, self.moving_variance.value
         return ops.batch_normalization(x, gamma, beta, mean, variance, epsilon=self.epsilon)
+
+    def _bind(self) -> Any:
+        """The op bound to the weights, made anew where they have moved."""
+        arrays = (*self._affine(), self.moving_mean.value, self.moving_variance.value)
+        if self._bound is None or not self._bound.has(arrays):
+            self._bound = BoundBatchNormalization(arrays, self.epsilon, self.momentum)
+        return self._bound
 
     def _follow(self, mean: Array, variance: Array) -> None:
         """Move the running averages towards a batch's."""
@@ -196,9 +220,7 @@ class BatchNormalization(Normalization):
         cache, mask = self.saved
         if mask is not None:
             return self._backward_masked(dy, cache, mask)
-        grads = ops.batch_normalization_backward(cache, dy)
-        self._set_gradients(grads)
-        return grads["x"] if self.need_dx else None
+        return self._bind().backward(cache, dy, *self._affine_gradients())
 
     def _backward_constant(self, dy: Array) -> Any:
         """The input's gradient where the averages are constant: a factor for each channel."""
@@ -309,25 +331,21 @@ class LayerNormalization(Normalization):
         self.add_affine(shape)
         self.stepwise = chosen[0] > 1
 
-    def _rows(self, x: Array) -> Array:
-        """The axes to normalise over in one."""
-        kept = x.ndim - len(self.axis)
-        return x if kept == x.ndim - 1 else x.reshape(*x.shape[:kept], math.prod(x.shape[kept:]))
-
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
-        rows, affine = self._rows(x), self._affine()
+        y, cache = self._bind().forward(x, training)
         if training:
-            y, cache = ops.layer_normalization_forward(rows, *affine, epsilon=self.epsilon)
-            self.saved = cache, x.shape
-        else:
-            y = ops.layer_normalization(rows, *affine, epsilon=self.epsilon)
-        return y.reshape(x.shape)
+            self.saved = cache
+        return y
+
+    def _bind(self) -> Any:
+        """The op bound to the weights, made anew where they have moved."""
+        arrays = self._affine()
+        if self._bound is None or not self._bound.has(arrays):
+            self._bound = BoundLayerNormalization(arrays, self._shape, self.dtype, self.epsilon)
+        return self._bound
 
     def backward(self, dy: Any) -> Any:
-        cache, shape = self.saved
-        grads = ops.layer_normalization_backward(cache, self._rows(dy))
-        self._set_gradients(grads)
-        return grads["x"].reshape(shape) if self.need_dx else None
+        return self._bind().backward(self.saved, dy, *self._affine_gradients())
 
     def get_config(self) -> dict[str, Any]:
         axis = self.axis[0] if len(self.axis) == 1 else self.axis

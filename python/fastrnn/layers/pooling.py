@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from fastrnn import ops
 from fastrnn.layers.convolution_base import PerAxis
 from fastrnn.layers.layer import Array
 from fastrnn.layers.spatial import Sizes, Spatial, check_padding, per_axis, window_sizes
+from fastrnn.ops.bound import BoundPooling
 
 
 class Pooling(Spatial):
     """Base of the layers that pool windows."""
 
-    # Name of the op in fastrnn.ops, where {} stands for the rank.
-    op: ClassVar[str]
+    # What becomes of each window, as the core calls it.
+    kind: ClassVar[str]
 
     def __init__(
         self,
@@ -30,9 +30,7 @@ class Pooling(Spatial):
         if strides is not None:
             self.strides = per_axis(self.name, self.rank, strides=strides)
         self.padding = check_padding(self.name, padding)
-        name = self.op.format(self.rank)
-        self._op, self._op_backward = getattr(ops, name), getattr(ops, f"{name}_backward")
-        self._options: dict[str, Any] = {"strides": self.strides, "padding": self.padding}
+        self._bound = BoundPooling(self.kind, self.pool_size, self.strides, self.padding)
 
     def output_sizes(self, sizes: Sizes) -> Sizes:
         once = (1,) * self.rank
@@ -40,7 +38,7 @@ class Pooling(Spatial):
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
         images = self.fold(x, x.shape)
-        y = self._op(images, self.pool_size, **self._options)
+        y = self._bound.forward(images)
         if training:
             self.saved = x.shape, self.kept(images, y)
         return self.unfold(y, x.shape)
@@ -60,7 +58,7 @@ class Pooling(Spatial):
 class MaxPooling(Pooling):
     """Base of `MaxPooling1D`, `MaxPooling2D` and `MaxPooling3D`."""
 
-    op = "max_pool{}d"
+    kind = "max"
 
     def kept(self, images: Array, y: Array) -> Any:
         return images, y
@@ -70,14 +68,13 @@ class MaxPooling(Pooling):
             return None
         shape, (images, y) = self.saved
         dy = self.fold(dy, shape)
-        dx = self._op_backward(dy, images, self.pool_size, y=y, **self._options)
-        return self.unfold(dx, shape)
+        return self.unfold(self._bound.backward(dy, images.shape, images, y), shape)
 
 
 class AveragePooling(Pooling):
     """Base of `AveragePooling1D`, `AveragePooling2D` and `AveragePooling3D`."""
 
-    op = "average_pool{}d"
+    kind = "mean"
 
     def kept(self, images: Array, y: Array) -> Any:
         return images.shape
@@ -87,8 +84,7 @@ class AveragePooling(Pooling):
             return None
         shape, image_shape = self.saved
         dy = self.fold(dy, shape)
-        dx = self._op_backward(dy, image_shape, self.pool_size, **self._options)
-        return self.unfold(dx, shape)
+        return self.unfold(self._bound.backward(dy, image_shape), shape)
 
 
 class MaxPooling1D(MaxPooling):

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from fastrnn import activations, initializers, ops
 from fastrnn.layers.dropout import kept
 from fastrnn.layers.layer import Array, check_positive, check_rate
 from fastrnn.layers.recurrent_base import RecurrentBase
 from fastrnn.layers.variable import Variable
-from fastrnn.ops.prepared import OwnGradients, RecurrentTraining
+from fastrnn.ops.bound import BoundRecurrent, OwnGradients
 from fastrnn.utils.random import generator
 
 
@@ -30,7 +32,7 @@ class Recurrent(RecurrentBase):
 
     roles = ("kernel", "recurrent", "bias")
     output_state = 0
-    train_back: ClassVar[Callable[..., Any]] = staticmethod(RecurrentTraining.backward)
+    train_back: ClassVar[Callable[..., Any]] = staticmethod(BoundRecurrent.backward)
     # Whether prediction runs on packed weights.
     packs_weights: ClassVar[bool] = True
 
@@ -66,7 +68,7 @@ class Recurrent(RecurrentBase):
         self.seed = seed
         self.bias: Variable | None = None
         self._rng = generator(seed)
-        self._training: RecurrentTraining | None = None
+        self._training: BoundRecurrent | None = None
         self._packed: tuple[int, Any] = 0, None
         self._options: dict[str, Any] = {}
 
@@ -128,7 +130,7 @@ class Recurrent(RecurrentBase):
         """The output of every step, the final states, and a cache for the way back."""
         training = self._training
         if training is None or training.kernel is not self.kernel.value:
-            training = self._training = RecurrentTraining(
+            training = self._training = BoundRecurrent(
                 self.cell, *self.weight_values(), **self._options
             )
         return training.forward(x, *initial, **options)
@@ -149,18 +151,18 @@ class Recurrent(RecurrentBase):
         grads = self.train_back(
             cache, dy, *dstates, need_dx=self.need_dx, out=self._gradient_views()
         )
-        for variable in self._variables:
-            if variable.grad is None:
-                variable.grad = grads[variable.name]
         dx = grads.get("x")
         if dx is not None and dx.shape != shape:
             dx = dx.reshape(shape)
         return dx, [grads[name] for name in ("h0", "c0")[: self.states]]
 
-    def _gradient_views(self) -> dict[str, Array] | None:
-        if self.kernel.grad is None:
-            return None
-        return OwnGradients({v.name: v.grad for v in self._variables if v.grad is not None})
+    def _gradient_views(self) -> OwnGradients:
+        out = OwnGradients()
+        for variable in self._variables:
+            if variable.grad is None:
+                variable.grad = np.empty_like(variable.value)
+            out[variable.name] = variable.grad
+        return out
 
     def packed_weights(self) -> Any:
         """The weights in the kernels' layout, made anew after every change."""

@@ -7,6 +7,7 @@ from typing import Any
 from fastrnn import initializers, ops
 from fastrnn.layers.convolution_base import PerAxis, Windowed
 from fastrnn.layers.layer import Array, check_positive
+from fastrnn.ops.bound import OwnGradients
 
 
 class SeparableConvolution(Windowed):
@@ -92,10 +93,9 @@ class SeparableConvolution(Windowed):
         return self.unfold(y, x.shape), (images, between, x.shape)
 
     def gradients(
-        self, dy: Array, saved: Any, y: Array | None, activation: Any, out: dict[str, Array] | None
+        self, dy: Array, saved: Any, y: Array | None, activation: Any, out: OwnGradients
     ) -> dict[str, Array]:
         images, between, shape = saved
-        out = out or {}
         mixed = ops.dense_backward(
             self.fold(dy, shape),
             between,
@@ -103,7 +103,10 @@ class SeparableConvolution(Windowed):
             y=None if y is None else self.fold(y, shape),
             activation=activation,
             use_bias=self.bias is not None,
-            out=_renamed(out, pointwise_kernel="kernel", bias="bias", axes=2),
+            out=OwnGradients(
+                {"kernel": out["pointwise_kernel"]}
+                | ({} if self.bias is None else {"bias": out["bias"]})
+            ),
         )
         alone = self._depthwise_backward(
             mixed["x"],
@@ -111,18 +114,12 @@ class SeparableConvolution(Windowed):
             self.depthwise_kernel.value,
             use_bias=False,
             need_dx=self.need_dx,
-            out=_renamed(out, depthwise_kernel="kernel"),
+            out=OwnGradients({"kernel": out["depthwise_kernel"]}),
             **self._options,
         )
-        grads = {
-            "depthwise_kernel": alone["kernel"],
-            "pointwise_kernel": mixed["kernel"].reshape(self.pointwise_kernel.shape),
-        }
-        if self.bias is not None:
-            grads["bias"] = mixed["bias"]
         if self.need_dx:
-            grads["x"] = self.unfold(alone["x"], shape)
-        return grads
+            out["x"] = self.unfold(alone["x"], shape)
+        return out
 
     def _mixture(self) -> Array:
         kernel = self.pointwise_kernel.value
@@ -135,17 +132,6 @@ class SeparableConvolution(Windowed):
             "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
             "pointwise_initializer": initializers.serialize(self.pointwise_initializer),
         }
-
-
-def _renamed(
-    out: dict[str, Array], axes: int | None = None, **names: str
-) -> dict[str, Array] | None:
-    """Arrays to write into, under an op's names; their last axes alone, if so many are given."""
-    return {
-        name: out[key].reshape(out[key].shape[-axes:]) if axes else out[key]
-        for key, name in names.items()
-        if key in out
-    } or None
 
 
 class SeparableConv1D(SeparableConvolution):

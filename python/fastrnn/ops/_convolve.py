@@ -25,6 +25,12 @@ _SYMBOLS = {1: "L", 2: "H, W", 3: "D, H, W"}
 _KERNEL_SYMBOLS = {1: "K", 2: "KH, KW", 3: "KD, KH, KW"}
 
 
+@lru_cache(maxsize=1024)
+def core_shape(batch: int, channels: int, filters: int, groups: int, places: Windows) -> Any:
+    """Return a convolution's shape as the core takes it."""
+    return _core.ConvShape([batch, channels, filters, groups, *places.numbers()])
+
+
 @dataclass(slots=True)
 class Convolution:
     """A checked convolution: x (N, ..., C) and kernel (..., C / groups, F) to (N, ..., F)."""
@@ -34,7 +40,7 @@ class Convolution:
     places: Windows
     groups: int
     algorithm: int = 0  # its place in ALGORITHMS
-    shape: list[int] | None = None  # as the core takes it, where it is known already
+    shape: Any = None  # as the core takes it
     dtype: np.dtype[Any] = field(init=False)
     filters: int = field(init=False)
     output_shape: tuple[int, ...] = field(init=False)
@@ -42,17 +48,13 @@ class Convolution:
     def __post_init__(self) -> None:
         self.dtype, self.filters = self.kernel.dtype, self.kernel.shape[-1]
         self.output_shape = (self.x.shape[0], *self.places.outputs, self.filters)
+        if self.shape is None:
+            batch, channels = self.x.shape[0], self.x.shape[-1]
+            self.shape = core_shape(batch, channels, self.filters, self.groups, self.places)
 
     @property
     def depthwise(self) -> bool:
         return self.groups > 1 and self.groups == self.x.shape[-1]
-
-    def numbers(self) -> list[int]:
-        """Return the shape as the core takes it."""
-        if self.shape is not None:
-            return self.shape
-        batch, channels = self.x.shape[0], self.x.shape[-1]
-        return [batch, channels, self.filters, self.groups, *self.places.numbers()]
 
 
 def kernel_and_input(op: str, rank: int, x: object, kernel: object) -> tuple[Array, Array]:
@@ -134,7 +136,7 @@ def _placed(
     padding: object,
     dilation: object,
     groups: object,
-) -> tuple[Windows, int, list[int]]:
+) -> tuple[Windows, int, Any]:
     """Return the windows, the number of groups, and the shape as the core takes it.
 
     Remembered: for a small image all this would take longer than the convolution.
@@ -153,7 +155,7 @@ def _placed(
     spread = per_axis(op, "dilation", dilation, rank)
     widest = max(inputs * count, filters)
     places = windows(op, x[1:-1], kernel[:-2], steps, spread, padding, widest)
-    return places, count, [x[0], x[-1], filters, count, *places.numbers()]
+    return places, count, core_shape(x[0], x[-1], filters, count, places)
 
 
 def chosen_algorithm(op: str, x: tuple[int, ...], kernel: tuple[int, ...], **options: Any) -> str:
@@ -182,7 +184,7 @@ def forward(op: str, c: Convolution, bias: object, activation: str | None) -> Ar
     number = fused_number(activation)
     y = _arrays.empty(op, "y", c.output_shape, c.dtype)
     if y.size:
-        typed("conv_forward", c.dtype)(c.numbers(), c.algorithm, c.x, c.kernel, b, y, number or 0)
+        typed("conv_forward", c.dtype)(c.shape, c.algorithm, c.x, c.kernel, b, y, number or 0)
     return y if number is not None else apply_activation(y, activation)
 
 
@@ -257,11 +259,10 @@ def backward(
     dz: Array | None = dy
     if outputs is not None:
         dz = _arrays.empty(op, "dz", c.output_shape, c.dtype) if need_dx else None
-    numbers = c.numbers()
     typed("conv_weights", c.dtype)(
-        numbers, c.x, dy, gradients["kernel"], gradients.get("bias"), outputs, number or 0, dz,
+        c.shape, c.x, dy, gradients["kernel"], gradients.get("bias"), outputs, number or 0, dz,
         c.algorithm,
     )  # fmt: skip
     if need_dx:
-        typed("conv_input", c.dtype)(numbers, c.algorithm, dz, c.kernel, None, gradients["x"], 0)
+        typed("conv_input", c.dtype)(c.shape, c.algorithm, dz, c.kernel, None, gradients["x"], 0)
     return gradients

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from fastrnn.ops._windows import Windows, as_key, per_axis, windows
 _IMAGES = {1: "(N, W, C)", 2: "(N, H, W, C)", 3: "(N, D, H, W, C)"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Geometry:
     """A batch of images and the windows on them."""
 
@@ -25,16 +26,14 @@ class Geometry:
     batch: int
     channels: int
     windows: Windows
+    x_shape: tuple[int, ...] = field(init=False)  # of the images
+    y_shape: tuple[int, ...] = field(init=False)  # of what the windows give
+    shape: Any = field(init=False)  # as the core takes it
 
-    @property
-    def x_shape(self) -> tuple[int, ...]:
-        """Shape of the images."""
-        return (self.batch, *self.windows.sizes, self.channels)
-
-    @property
-    def y_shape(self) -> tuple[int, ...]:
-        """Shape of what the windows give."""
-        return (self.batch, *self.windows.outputs, self.channels)
+    def __post_init__(self) -> None:
+        self.x_shape = (self.batch, *self.windows.sizes, self.channels)
+        self.y_shape = (self.batch, *self.windows.outputs, self.channels)
+        self.shape = _core.PoolShape([self.batch, self.channels, *self.windows.numbers()])
 
     def forward(self, kind: str, x: Array) -> Array:
         """Pool images."""
@@ -52,8 +51,7 @@ class Geometry:
 
     def _run(self, name: str, kind: str, out: Array, *arrays: Array | None) -> None:
         if out.size:
-            numbers = [self.batch, self.channels, *self.windows.numbers()]
-            core(name, out.dtype)(numbers, _core.POOL_KINDS[kind], *arrays)
+            core(name, out.dtype)(self.shape, _core.POOL_KINDS[kind], *arrays)
 
 
 def geometry_of(

@@ -65,7 +65,7 @@ def run(
             units = _core.CELLS[weights.cell][2]
             arrays["saved"] = _arrays.empty(op, "cache", (steps, batch, units * hidden), dtype)
     if packed is None:
-        packed = weights.pack(sequence.mask_per_gate)
+        packed = weights.core.pack(sequence.mask_per_gate)
     typed("recurrent_forward", weights.dtype)(packed, arrays, h_n, c_n)
     return arrays["y"], h_n, c_n
 
@@ -116,15 +116,7 @@ def backward(
         _general.backward(sequence, given, results)
     else:
         typed("recurrent_backward", dtype)(
-            **weights.numbers,
-            mask_per_gate=sequence.mask_per_gate,
-            arrays=arrays,
-            kernel=weights.kernel,
-            recurrent=weights.recurrent,
-            bias=weights.bias,
-            peephole=weights.peephole,
-            out=results,
-            **given,
+            weights.core, sequence.mask_per_gate, arrays, *given.values(), results
         )
     return {name: result for name, result in results.items() if result is not None}
 

@@ -42,8 +42,7 @@ class Weights:
     fused: bool = field(init=False)  # whether the C++ kernels know both activations
     # Those arrays that are given, by the names of their gradients.
     parameters: dict[str, Array] = field(init=False)
-    # The cell and its activations as the core numbers them.
-    numbers: dict[str, int] = field(init=False)
+    core: Any = field(init=False)  # the same for the kernels; None unless fused
 
     def __post_init__(self) -> None:
         self.dtype = self.kernel.dtype
@@ -55,11 +54,19 @@ class Weights:
             "peephole": self.peephole,
         }  # fmt: skip
         self.parameters = {name: array for name, array in every.items() if array is not None}
-        self.numbers = {
-            "cell": _core.CELLS[self.cell][0],
-            "activation": _number(self.activation),
-            "gate_activation": _number(self.recurrent_activation),
-        }
+        self.core = None
+        if self.fused:
+            single = self.dtype == np.float32
+            core = _core.RecurrentWeightsFloat if single else _core.RecurrentWeightsDouble
+            self.core = core(
+                _core.CELLS[self.cell][0],
+                _number(self.activation),
+                _number(self.recurrent_activation),
+                self.kernel,
+                self.recurrent,
+                self.bias,
+                self.peephole,
+            )
 
     def copy(self) -> Weights:
         """The same with arrays of its own."""
@@ -71,29 +78,14 @@ class Weights:
             peephole=None if self.peephole is None else self.peephole.copy(),
         )
 
-    def pack(self, mask_per_gate: bool) -> Any:
-        """Copy the weights into the kernels' order."""
-        packed = (
-            _core.PackedRecurrentFloat if self.dtype == np.float32 else _core.PackedRecurrentDouble
-        )
-        return packed(
-            input=self.input,
-            hidden=self.hidden,
-            mask_per_gate=mask_per_gate,
-            kernel=self.kernel,
-            recurrent=self.recurrent,
-            bias=self.bias,
-            peephole=self.peephole,
-            **self.numbers,
-        )
-
 
 def _is_fused(activation: ActivationLike) -> bool:
     return isinstance(activation, str) and activation in FUSED_ACTIVATIONS
 
 
 def _number(activation: ActivationLike) -> int:
-    return int(_NAMES[activation]) if isinstance(activation, str) else 0
+    assert isinstance(activation, str)
+    return int(_NAMES[activation])
 
 
 def check_weights(

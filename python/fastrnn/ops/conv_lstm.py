@@ -383,7 +383,7 @@ def _run(p: _Problem, *, train: bool) -> tuple[Array, Array, Array, ConvLstmCach
         return y, h_n, c_n, ConvLstmCache(p, y, c, y) if train else None
     gates = _convolve.forward(op, p.inputs, p.bias, None).reshape(p.frames_shape(4))
     arrays = p.arrays() | {"h0": p.h0, "gates": gates, "y": y, "c": c}
-    typed("conv_lstm_forward", dtype)(p.steps.numbers(), p.numbers(), arrays, train)
+    typed("conv_lstm_forward", dtype)(p.steps.shape, p.numbers(), arrays, train)
     last = 0 if p.reverse else -1
     h_n = y[:, last].copy()
     c_n = c[:, last].copy() if train else c
@@ -404,16 +404,15 @@ def _backward(
         "gates": cache.gates, "c": cache.c, "dy": dy, "dz": dz, "dh": dh, "dc": dc,
         "dpeephole": gradients.get("peephole"),
     }  # fmt: skip
-    typed("conv_lstm_backward", p.dtype)(p.steps.numbers(), p.numbers(), arrays)
+    typed("conv_lstm_backward", p.dtype)(p.steps.shape, p.numbers(), arrays)
     weights = typed("conv_weights", p.dtype)
-    recurrent = p.steps.numbers()
-    recurrent[0] *= p.shape[1]
+    frames, filters = p.shape[0] * p.shape[1], p.state_shape[-1]
+    recurrent = _convolve.core_shape(frames, filters, 4 * filters, 1, p.steps.places)
     weights(recurrent, _previous_states(op, cache), dz, gradients["recurrent_kernel"], None)
-    numbers = p.inputs.numbers()
-    weights(numbers, p.inputs.x, dz, gradients["kernel"], gradients.get("bias"))
+    weights(p.inputs.shape, p.inputs.x, dz, gradients["kernel"], gradients.get("bias"))
     if "x" in gradients:
         typed("conv_input", p.dtype)(
-            numbers, p.inputs.algorithm, dz, p.inputs.kernel, None, gradients["x"], 0
+            p.inputs.shape, p.inputs.algorithm, dz, p.inputs.kernel, None, gradients["x"], 0
         )
 
 

@@ -234,7 +234,9 @@ def _check(
     ]
     check_extent(op, full, max(w.shape[-2:]))
     places = Windows(sizes, window, steps, spread, tuple(b for b, _ in crops), inputs)
-    return Convolution(_arrays.contiguous(array, w.dtype), w, places, 1)
+    # The core's convolution goes from y to x: its channels are this one's filters.
+    shape = _convolve.core_shape(array.shape[0], w.shape[-2], w.shape[-1], 1, places)
+    return Convolution(_arrays.contiguous(array, w.dtype), w, places, 1, shape=shape)
 
 
 def _crop(
@@ -256,12 +258,6 @@ def _crop(
     return before, size
 
 
-def _numbers(c: Convolution) -> list[int]:
-    """Return the shape of the convolution from y to x: its channels are this one's filters."""
-    filters, channels = c.kernel.shape[-2:]
-    return [c.x.shape[0], filters, channels, 1, *c.places.numbers()]
-
-
 def _transpose(
     op: str,
     rank: int,
@@ -280,7 +276,7 @@ def _transpose(
     number = _convolve.fused_number(activation)
     y = _arrays.empty(op, "y", (c.x.shape[0], *c.places.sizes, filters), c.dtype)
     if y.size:
-        typed("conv_input", c.dtype)(_numbers(c), 0, c.x, c.kernel, b, y, number or 0)
+        typed("conv_input", c.dtype)(c.shape, 0, c.x, c.kernel, b, y, number or 0)
     return y if number is not None else apply_activation(y, activation)
 
 
@@ -316,10 +312,9 @@ def _transpose_backward(
         for gradient in gradients.values():
             gradient[...] = 0
         return gradients
-    numbers = _numbers(c)
-    typed("conv_weights", c.dtype)(numbers, dz, c.x, gradients["kernel"], None)
+    typed("conv_weights", c.dtype)(c.shape, dz, c.x, gradients["kernel"], None)
     if use_bias:
         gradients["bias"][...] = dz.reshape(-1, filters).sum(axis=0, dtype=np.float64)
     if need_dx:
-        typed("conv_forward", c.dtype)(numbers, 0, dz, c.kernel, None, gradients["x"], 0)
+        typed("conv_forward", c.dtype)(c.shape, 0, dz, c.kernel, None, gradients["x"], 0)
     return gradients

@@ -48,19 +48,18 @@ def dense(
     ...           activation="relu")
     array([[0.]], dtype=float32)
     """
-    w, rows, shape = _checked("dense", x, kernel)
+    w, values, shape = _checked("dense", x, kernel)
     outputs = w.shape[1]
     b = None
     if bias is not None:
         b = _arrays.shaped("dense", "bias", bias, w.dtype, (outputs,), "(O,)")
-    y = _arrays.empty("dense", "y", (rows.shape[0], outputs), w.dtype)
+    y = _arrays.empty("dense", "y", (*shape, outputs), w.dtype)
     fused = activation is None or activation in FUSED_ACTIVATIONS
     number = _core.ACTIVATIONS[activation or "linear"] if fused else 0
-    if rows.size:
-        typed("dense_forward", w.dtype)(rows, w, b, y, number)
+    if values.size:
+        typed("dense_forward", w.dtype)(values, w, b, y, number)
     elif y.size:
         y[...] = 0 if b is None else b
-    y = y.reshape((*shape, outputs))
     return y if fused else apply_activation(y, activation)
 
 
@@ -98,39 +97,35 @@ def dense_backward(
         ``kernel``, ``bias`` (if use_bias), ``x`` (if need_dx).
     """
     op = "dense_backward"
-    w, rows, shape = _checked(op, x, kernel)
+    w, values, shape = _checked(op, x, kernel)
     outputs = w.shape[1]
     dz = _arrays.shaped(op, "dy", dy, w.dtype, (*shape, outputs), "(..., O)")
     if activation not in (None, "linear"):
         if y is None:
             raise ValueError(f"{op}: y is needed for the derivative of {activation!r}")
         dz = activation_backward(dz, activation, y=y)
-    dz = dz.reshape(rows.shape[0], outputs)
-
     shapes: dict[str, tuple[int, ...]] = {"kernel": w.shape}
     if use_bias:
         shapes["bias"] = (outputs,)
-    reads = {"x": rows, "kernel": w, "dy": dz}
+    reads = {"x": values, "kernel": w, "dy": dz}
     gradients = _arrays.targets(op, out, shapes, w.dtype, lambda: reads)
     for name, size in shapes.items():
         if name not in gradients:
             gradients[name] = np.empty(size, w.dtype)
     if need_dx:
-        gradients["x"] = _arrays.empty(op, "dx", rows.shape, w.dtype)
-    if rows.size:
+        gradients["x"] = _arrays.empty(op, "dx", values.shape, w.dtype)
+    if values.size:
         typed("dense_backward", w.dtype)(
-            rows, w, dz, gradients.get("x"), gradients["kernel"], gradients.get("bias")
+            values, w, dz, gradients.get("x"), gradients["kernel"], gradients.get("bias")
         )
     else:
         for gradient in gradients.values():
             gradient[...] = 0
-    if need_dx:
-        gradients["x"] = gradients["x"].reshape((*shape, w.shape[0]))
     return gradients
 
 
 def _checked(op: str, x: object, kernel: object) -> tuple[Array, Array, tuple[int, ...]]:
-    """Return the kernel, x as contiguous rows, and x's leading axes."""
+    """Return the kernel and x, both contiguous, and x's leading axes."""
     w = _arrays.floating(op, "kernel", kernel)
     if w.ndim != 2 or 0 in w.shape:
         raise ValueError(f"{op}: kernel must be (I, O) with I, O >= 1, got {w.shape}")
@@ -140,5 +135,4 @@ def _checked(op: str, x: object, kernel: object) -> tuple[Array, Array, tuple[in
         raise ValueError(f"{op}: x must be (..., I) = (..., {w.shape[0]}), got {array.shape}")
     count = math.prod(array.shape[:-1])
     _arrays.check_sizes(op, rows=count, I=w.shape[0], O=w.shape[1])
-    rows = _arrays.contiguous(array, dtype).reshape(count, w.shape[0])
-    return _arrays.contiguous(w, dtype), rows, array.shape[:-1]
+    return _arrays.contiguous(w, dtype), _arrays.contiguous(array, dtype), array.shape[:-1]

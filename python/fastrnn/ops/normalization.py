@@ -153,7 +153,7 @@ def batch_normalization_forward(
     channels = values.shape[-1]
     mean, variance = np.zeros(channels), np.zeros(channels)
     if values.size:
-        core("batch_statistics", values.dtype)(values.reshape(-1, channels), mean, variance)
+        core("batch_statistics", values.dtype)(values, mean, variance)
     with np.errstate(divide="ignore"):  # epsilon may be 0
         rstd = 1 / np.sqrt(variance + _epsilon(op, epsilon))
     y = _normalize(op, values, scale, shift, mean, rstd)
@@ -311,8 +311,7 @@ def _normalize(
 ) -> Array:
     y = _arrays.empty(op, "y", x.shape, x.dtype)
     if y.size:
-        rows = (-1, x.shape[-1])
-        core("batch_normalize", x.dtype)(x.reshape(rows), gamma, beta, mean, rstd, y.reshape(rows))
+        core("batch_normalize", x.dtype)(x, gamma, beta, mean, rstd, y)
     return y
 
 
@@ -326,10 +325,8 @@ def _layer(
     if train:
         mean, rstd = (np.empty(values.shape[:-1], values.dtype) for _ in range(2))
     if y.size:
-        rows = (-1, values.shape[-1])
-        core("layer_normalize", y.dtype)(
-            least, values.reshape(rows), scale, shift, y.reshape(rows), mean, rstd
-        )
+        channels = values.shape[-1]
+        core("layer_normalize", y.dtype)(channels, least, values, scale, shift, y, mean, rstd)
     if mean is None or rstd is None:
         return y, None
     return y, LayerNormalizationCache(mean, rstd, values, scale, shift)
@@ -347,16 +344,8 @@ def _gradients(
     dx = _arrays.empty(op, "dx", x.shape, x.dtype)
     dgamma, dbeta = np.zeros(x.shape[-1], x.dtype), np.zeros(x.shape[-1], x.dtype)
     if dx.size:
-        rows = (-1, x.shape[-1])
-        core(name, x.dtype)(
-            x.reshape(rows),
-            gradient.reshape(rows),
-            cache.gamma,
-            *statistics,
-            dx.reshape(rows),
-            dgamma,
-            dbeta,
-        )
+        channels = [x.shape[-1]] if name.startswith("layer") else []
+        core(name, x.dtype)(*channels, x, gradient, cache.gamma, *statistics, dx, dgamma, dbeta)
     gradients = {"x": dx}
     if cache.gamma is not None:
         gradients["gamma"] = dgamma

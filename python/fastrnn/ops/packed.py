@@ -73,7 +73,7 @@ class PackedRecurrent:
         )  # fmt: skip
         self._packed = None
         if self._weights.fused:
-            self._packed = self._weights.pack(False)
+            self._packed = self._weights.core.pack(False)
         else:
             self._weights = self._weights.copy()
 

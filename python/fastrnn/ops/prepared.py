@@ -1,8 +1,7 @@
 """Calls whose arguments are checked once, where checks would take longer than the kernels.
 
-For training, the way back relies on what the way forward checked. The other functions here, for
-streams of single steps, return a function of x alone, which must be contiguous and of the dtype
-and shape given; it returns the same array every time, with new content.
+The functions here, for streams of single steps, return a function of x alone, which must be
+contiguous and of the dtype and shape given; it returns the same array every time, with new content.
 """
 
 from __future__ import annotations
@@ -14,67 +13,15 @@ import numpy as np
 
 from fastrnn import _core
 from fastrnn.ops import _arrays, _convolve
-from fastrnn.ops._arrays import Array, OwnGradients
+from fastrnn.ops._arrays import Array
 from fastrnn.ops._convolve import Convolution
 from fastrnn.ops._pool import geometry_of
-from fastrnn.ops._run import Cache, Gradients, run, typed
-from fastrnn.ops._run import backward as run_back
-from fastrnn.ops._sequence import cell_weights, check_sequence
+from fastrnn.ops._run import typed
 from fastrnn.ops.activations import activation as apply_activation
 
-__all__ = [
-    "OwnGradients",
-    "RecurrentTraining",
-    "activation",
-    "convolution",
-    "convolution_backward",
-    "convolution_forward",
-    "dense",
-    "pooling",
-]
+__all__ = ["activation", "convolution", "dense", "pooling"]
 
 Call = Callable[[Array], Array]
-
-
-class RecurrentTraining:
-    """A recurrent cell bound to weights: `lstm_forward`, `lstm_backward` and their like.
-
-    The weights are checked once; their arrays may change in place.
-    """
-
-    def __init__(self, cell: str, kernel: Array, *weights: Any, **options: Any) -> None:
-        self.kernel = kernel
-        self._weights = cell_weights(cell, kernel, *weights, **options)
-        self._backward = f"{cell}_backward"
-
-    def forward(
-        self, x: Array, h0: Array | None = None, c0: Array | None = None, **options: Any
-    ) -> tuple[Any, ...]:
-        """Return y, the final states, and the cache."""
-        sequence = check_sequence(self._weights, x, h0, c0, **options)
-        y, h_n, c_n = run(sequence, train=True)
-        cache = Cache(sequence, self._backward)
-        return (y, h_n, cache) if c_n is None else (y, h_n, c_n, cache)
-
-    @staticmethod
-    def backward(
-        cache: Cache, dy: Any, dh_n: Any = None, dc_n: Any = None, **options: Any
-    ) -> Gradients:
-        """Return the gradients; options as for :func:`fastrnn.ops.lstm_backward`."""
-        return run_back(cache, dy, dh_n, dc_n, **options)
-
-
-def convolution_forward(
-    x: Array, kernel: Array, bias: Array | None, name: Any, **options: Any
-) -> tuple[Array, Convolution]:
-    """:func:`fastrnn.ops.conv2d` or that of the kernel's rank, and its checked arguments."""
-    c = _checked(x, kernel, **options)
-    return _convolve.forward(f"conv{x.ndim - 2}d", c, bias, name), c
-
-
-def convolution_backward(c: Convolution, *arguments: Any) -> Gradients:
-    """The gradients of :func:`convolution_forward`; `arguments` as of `_convolve.backward`."""
-    return _convolve.backward(f"conv{c.kernel.ndim - 2}d_backward", c, *arguments)
 
 
 def _checked(
@@ -115,17 +62,14 @@ def activation(shape: tuple[int, ...], dtype: np.dtype[Any], name: Any) -> Call:
 
 def dense(shape: tuple[int, ...], kernel: Array, bias: Array | None, name: Any) -> Call:
     """Prepare :func:`fastrnn.ops.dense`, with any activation."""
-    rows, outputs = int(np.prod(shape[:-1])), kernel.shape[1]
-    y = _arrays.empty("dense", "y", (*shape[:-1], outputs), kernel.dtype)
-    flat = y.reshape(rows, outputs)
+    y = _arrays.empty("dense", "y", (*shape[:-1], kernel.shape[1]), kernel.dtype)
     run = typed("dense_forward", kernel.dtype)
     number = _convolve.fused_number(name)
     after = None if number is not None else activation(y.shape, y.dtype, name)
     number = number or 0
-    folded = len(shape) != 2
 
     def call(x: Array) -> Array:
-        run(x.reshape(rows, -1) if folded else x, kernel, bias, flat, number)
+        run(x, kernel, bias, y, number)
         return y if after is None else after(y)
 
     return call
@@ -140,10 +84,10 @@ def convolution(
     run = typed("conv_forward", kernel.dtype)
     number = _convolve.fused_number(name)
     after = None if number is not None else activation(y.shape, y.dtype, name)
-    numbers, algorithm, number = c.numbers(), c.algorithm, number or 0
+    core_shape, algorithm, number = c.shape, c.algorithm, number or 0
 
     def call(x: Array) -> Array:
-        run(numbers, algorithm, x, kernel, bias, y, number)
+        run(core_shape, algorithm, x, kernel, bias, y, number)
         return y if after is None else after(y)
 
     return call
@@ -155,11 +99,10 @@ def pooling(
     """Prepare :func:`fastrnn.ops.max_pool2d` or its like; `kind` is "max" or "mean"."""
     geometry = geometry_of("pool", shape, pool_size, options["strides"], options["padding"])
     y = _arrays.empty("pool", "y", geometry.y_shape, dtype)
-    numbers = [geometry.batch, geometry.channels, *geometry.windows.numbers()]
     run, number = typed("pool_forward", dtype), _core.POOL_KINDS[kind]
 
     def call(x: Array) -> Array:
-        run(numbers, number, x, y)
+        run(geometry.shape, number, x, y)
         return y
 
     return call

@@ -5,8 +5,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-_Float = npt.NDArray[np.float32]
 _Double = npt.NDArray[np.float64]
+# float32 for what ends in _float, float64 for what ends in _double.
+_Real = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 # By name, in the core's words (csrc/fastrnn.h); None where a sequence has no such array.
 _Arrays = dict[str, Any]
 
@@ -25,10 +26,13 @@ CELLS: Final[dict[str, tuple[int, int, int]]]
 
 def num_threads() -> int: ...
 def set_num_threads(threads: int) -> None: ...
-def empty_float(shape: tuple[int, ...]) -> _Float: ...
-def empty_double(shape: tuple[int, ...]) -> _Double: ...
+def empty_float(shape: tuple[int, ...]) -> _Real: ...
+
+empty_double = empty_float
 
 class PackedRecurrentFloat: ...
+
+PackedRecurrentDouble = PackedRecurrentFloat
 
 class RecurrentWeightsFloat:
     def __init__(
@@ -36,65 +40,38 @@ class RecurrentWeightsFloat:
         cell: int,
         activation: int,
         gate_activation: int,
-        kernel: _Float,
-        recurrent: _Float,
-        bias: _Float | None,
-        peephole: _Float | None,
+        kernel: _Real,
+        recurrent: _Real,
+        bias: _Real | None,
+        peephole: _Real | None,
     ) -> None: ...
     def pack(self, mask_per_gate: bool) -> PackedRecurrentFloat: ...
 
-class PackedRecurrentDouble: ...
-
-class RecurrentWeightsDouble:
-    def __init__(
-        self,
-        cell: int,
-        activation: int,
-        gate_activation: int,
-        kernel: _Double,
-        recurrent: _Double,
-        bias: _Double | None,
-        peephole: _Double | None,
-    ) -> None: ...
-    def pack(self, mask_per_gate: bool) -> PackedRecurrentDouble: ...
+RecurrentWeightsDouble = RecurrentWeightsFloat
 
 def recurrent_forward_float(
-    packed: PackedRecurrentFloat, arrays: _Arrays, h_n: _Float, c_n: _Float | None
+    packed: PackedRecurrentFloat, arrays: _Arrays, h_n: _Real, c_n: _Real | None
 ) -> None: ...
-def recurrent_forward_double(
-    packed: PackedRecurrentDouble,
-    arrays: _Arrays,
-    h_n: _Double,
-    c_n: _Double | None,
-) -> None: ...
+
+recurrent_forward_double = recurrent_forward_float
+
 def recurrent_step_float(
-    packed: PackedRecurrentFloat, x: _Float, h: _Float, c: _Float | None, y: _Float
+    packed: PackedRecurrentFloat, x: _Real, h: _Real, c: _Real | None, y: _Real
 ) -> None: ...
-def recurrent_step_double(
-    packed: PackedRecurrentDouble,
-    x: _Double,
-    h: _Double,
-    c: _Double | None,
-    y: _Double,
-) -> None: ...
+
+recurrent_step_double = recurrent_step_float
+
 def recurrent_backward_float(
     weights: RecurrentWeightsFloat,
     mask_per_gate: bool,
     arrays: _Arrays,
-    dy: _Float | None,
-    dh_n: _Float | None,
-    dc_n: _Float | None,
+    dy: _Real | None,
+    dh_n: _Real | None,
+    dc_n: _Real | None,
     out: _Arrays,
 ) -> None: ...
-def recurrent_backward_double(
-    weights: RecurrentWeightsDouble,
-    mask_per_gate: bool,
-    arrays: _Arrays,
-    dy: _Double | None,
-    dh_n: _Double | None,
-    dc_n: _Double | None,
-    out: _Arrays,
-) -> None: ...
+
+recurrent_backward_double = recurrent_backward_float
 
 class ConvShape:
     def __init__(self, numbers: Sequence[int]) -> None: ...
@@ -106,363 +83,275 @@ def conv_algorithm(shape: ConvShape) -> int: ...
 def conv_forward_float(
     shape: ConvShape,
     algorithm: int,
-    x: _Float,
-    kernel: _Float,
-    bias: _Float | None,
-    y: _Float,
+    x: _Real,
+    kernel: _Real,
+    bias: _Real | None,
+    y: _Real,
     activation: int,
 ) -> None: ...
+
+conv_forward_double = conv_forward_float
+
 def conv_input_float(
     shape: ConvShape,
     algorithm: int,
-    dz: _Float,
-    kernel: _Float,
-    bias: _Float | None,
-    dx: _Float,
+    dz: _Real,
+    kernel: _Real,
+    bias: _Real | None,
+    dx: _Real,
     activation: int,
 ) -> None: ...
+
+conv_input_double = conv_input_float
+
 def conv_weights_float(
     shape: ConvShape,
-    x: _Float,
-    dy: _Float,
-    dkernel: _Float,
-    dbias: _Float | None,
-    y: _Float | None = None,
+    x: _Real,
+    dy: _Real,
+    dkernel: _Real,
+    dbias: _Real | None,
+    y: _Real | None = None,
     activation: int = 0,
-    dz: _Float | None = None,
+    dz: _Real | None = None,
     algorithm: int = 0,
 ) -> None: ...
-def conv_forward_double(
-    shape: ConvShape,
-    algorithm: int,
-    x: _Double,
-    kernel: _Double,
-    bias: _Double | None,
-    y: _Double,
-    activation: int,
-) -> None: ...
-def conv_input_double(
-    shape: ConvShape,
-    algorithm: int,
-    dz: _Double,
-    kernel: _Double,
-    bias: _Double | None,
-    dx: _Double,
-    activation: int,
-) -> None: ...
-def conv_weights_double(
-    shape: ConvShape,
-    x: _Double,
-    dy: _Double,
-    dkernel: _Double,
-    dbias: _Double | None,
-    y: _Double | None = None,
-    activation: int = 0,
-    dz: _Double | None = None,
-    algorithm: int = 0,
-) -> None: ...
+
+conv_weights_double = conv_weights_float
+
 def conv_lstm_forward_float(
     shape: ConvShape, numbers: dict[str, int], arrays: _Arrays, save: bool
 ) -> None: ...
+
+conv_lstm_forward_double = conv_lstm_forward_float
+
 def conv_lstm_backward_float(
     shape: ConvShape, numbers: dict[str, int], arrays: _Arrays
 ) -> None: ...
-def conv_lstm_forward_double(
-    shape: ConvShape, numbers: dict[str, int], arrays: _Arrays, save: bool
-) -> None: ...
-def conv_lstm_backward_double(
-    shape: ConvShape, numbers: dict[str, int], arrays: _Arrays
-) -> None: ...
+
+conv_lstm_backward_double = conv_lstm_backward_float
+
 def dense_forward_float(
-    x: _Float, kernel: _Float, bias: _Float | None, y: _Float, activation: int
+    x: _Real, kernel: _Real, bias: _Real | None, y: _Real, activation: int
 ) -> None: ...
-def dense_forward_double(
-    x: _Double,
-    kernel: _Double,
-    bias: _Double | None,
-    y: _Double,
-    activation: int,
-) -> None: ...
+
+dense_forward_double = dense_forward_float
+
 def dense_backward_float(
-    x: _Float,
-    kernel: _Float,
-    dz: _Float,
-    dx: _Float | None,
-    dkernel: _Float | None,
-    dbias: _Float | None,
+    x: _Real,
+    kernel: _Real,
+    dz: _Real,
+    dx: _Real | None,
+    dkernel: _Real | None,
+    dbias: _Real | None,
 ) -> None: ...
-def dense_backward_double(
-    x: _Double,
-    kernel: _Double,
-    dz: _Double,
-    dx: _Double | None,
-    dkernel: _Double | None,
-    dbias: _Double | None,
-) -> None: ...
-def activation_forward_float(activation: int, parameter: float, x: _Float, y: _Float) -> None: ...
-def activation_forward_double(
-    activation: int, parameter: float, x: _Double, y: _Double
-) -> None: ...
+
+dense_backward_double = dense_backward_float
+
+def activation_forward_float(activation: int, parameter: float, x: _Real, y: _Real) -> None: ...
+
+activation_forward_double = activation_forward_float
+
 def activation_backward_float(
-    activation: int, parameter: float, dy: _Float, x: _Float | None, y: _Float | None, dx: _Float
+    activation: int, parameter: float, dy: _Real, x: _Real | None, y: _Real | None, dx: _Real
 ) -> None: ...
-def activation_backward_double(
-    activation: int,
-    parameter: float,
-    dy: _Double,
-    x: _Double | None,
-    y: _Double | None,
-    dx: _Double,
-) -> None: ...
-def row_activation_forward_float(activation: int, x: _Float, y: _Float) -> None: ...
-def row_activation_forward_double(activation: int, x: _Double, y: _Double) -> None: ...
-def row_activation_backward_float(
-    activation: int, dy: _Float, saved: _Float, dx: _Float
-) -> None: ...
-def row_activation_backward_double(
-    activation: int, dy: _Double, saved: _Double, dx: _Double
-) -> None: ...
+
+activation_backward_double = activation_backward_float
+
+def row_activation_forward_float(activation: int, x: _Real, y: _Real) -> None: ...
+
+row_activation_forward_double = row_activation_forward_float
+
+def row_activation_backward_float(activation: int, dy: _Real, saved: _Real, dx: _Real) -> None: ...
+
+row_activation_backward_double = row_activation_backward_float
+
 def softmax_cross_entropy_float(
-    logits: _Float, targets: _Float, loss: _Float, dlogits: _Float
+    logits: _Real, targets: _Real, loss: _Real, dlogits: _Real
 ) -> None: ...
-def softmax_cross_entropy_double(
-    logits: _Double, targets: _Double, loss: _Double, dlogits: _Double
-) -> None: ...
+
+softmax_cross_entropy_double = softmax_cross_entropy_float
+
 def label_cross_entropy_float(
-    logits: _Float, targets: npt.NDArray[np.int64], loss: _Float, dlogits: _Float
+    logits: _Real, targets: npt.NDArray[np.int64], loss: _Real, dlogits: _Real
 ) -> None: ...
-def label_cross_entropy_double(
-    logits: _Double,
-    targets: npt.NDArray[np.int64],
-    loss: _Double,
-    dlogits: _Double,
-) -> None: ...
+
+label_cross_entropy_double = label_cross_entropy_float
+
 def sigmoid_cross_entropy_float(
-    logits: _Float, targets: _Float, loss: _Float, dlogits: _Float
+    logits: _Real, targets: _Real, loss: _Real, dlogits: _Real
 ) -> None: ...
-def sigmoid_cross_entropy_double(
-    logits: _Double, targets: _Double, loss: _Double, dlogits: _Double
-) -> None: ...
+
+sigmoid_cross_entropy_double = sigmoid_cross_entropy_float
+
 def distance_loss_float(
-    distance: int, delta: float, truth: _Float, prediction: _Float, loss: _Float, gradient: _Float
+    distance: int, delta: float, truth: _Real, prediction: _Real, loss: _Real, gradient: _Real
 ) -> None: ...
-def distance_loss_double(
-    distance: int,
-    delta: float,
-    truth: _Double,
-    prediction: _Double,
-    loss: _Double,
-    gradient: _Double,
-) -> None: ...
+
+distance_loss_double = distance_loss_float
 
 UPDATE_RULES: Final[dict[str, int]]
 
 def optimizer_update_float(
     rule: int,
-    params: _Float,
-    grads: _Float,
-    state: Sequence[_Float | None],
+    params: _Real,
+    grads: _Real,
+    state: Sequence[_Real | None],
     scale: float,
     limit: float,
     keep: float,
     numbers: Sequence[float],
 ) -> None: ...
-def optimizer_update_double(
-    rule: int,
-    params: _Double,
-    grads: _Double,
-    state: Sequence[_Double | None],
-    scale: float,
-    limit: float,
-    keep: float,
-    numbers: Sequence[float],
-) -> None: ...
-def average_update_float(average: _Float, params: _Float, momentum: float) -> None: ...
-def average_update_double(average: _Double, params: _Double, momentum: float) -> None: ...
-def square_sum_float(x: _Float) -> float: ...
-def square_sum_double(x: _Double) -> float: ...
-def penalty_float(params: _Float, grads: _Float | None, l1: float, l2: float) -> float: ...
-def penalty_double(params: _Double, grads: _Double | None, l1: float, l2: float) -> float: ...
+
+optimizer_update_double = optimizer_update_float
+
+def average_update_float(average: _Real, params: _Real, momentum: float) -> None: ...
+
+average_update_double = average_update_float
+
+def square_sum_float(x: _Real) -> float: ...
+
+square_sum_double = square_sum_float
+
+def penalty_float(params: _Real, grads: _Real | None, l1: float, l2: float) -> float: ...
+
+penalty_double = penalty_float
 
 # Pooling, normalization, embedding and interpolation, rectifiers.
 POOL_KINDS: Final[dict[str, int]]
 _Ids = npt.NDArray[np.int64]
 _Low = npt.NDArray[np.int32]
 
-def pool_forward_float(shape: PoolShape, kind: int, x: _Float, y: _Float) -> None: ...
-def pool_forward_double(shape: PoolShape, kind: int, x: _Double, y: _Double) -> None: ...
+def pool_forward_float(shape: PoolShape, kind: int, x: _Real, y: _Real) -> None: ...
+
+pool_forward_double = pool_forward_float
+
 def pool_backward_float(
-    shape: PoolShape, kind: int, dy: _Float, x: _Float | None, y: _Float | None, dx: _Float
+    shape: PoolShape, kind: int, dy: _Real, x: _Real | None, y: _Real | None, dx: _Real
 ) -> None: ...
-def pool_backward_double(
-    shape: PoolShape, kind: int, dy: _Double, x: _Double | None, y: _Double | None, dx: _Double
-) -> None: ...
-def batch_statistics_float(x: _Float, mean: _Double, variance: _Double) -> None: ...
-def batch_statistics_double(x: _Double, mean: _Double, variance: _Double) -> None: ...
+
+pool_backward_double = pool_backward_float
+
+def batch_statistics_float(x: _Real, mean: _Double, variance: _Double) -> None: ...
+
+batch_statistics_double = batch_statistics_float
+
 def batch_normalize_float(
-    x: _Float, gamma: _Float | None, beta: _Float | None, mean: _Double, rstd: _Double, y: _Float
+    x: _Real, gamma: _Real | None, beta: _Real | None, mean: _Double, rstd: _Double, y: _Real
 ) -> None: ...
-def batch_normalize_double(
-    x: _Double,
-    gamma: _Double | None,
-    beta: _Double | None,
-    mean: _Double,
-    rstd: _Double,
-    y: _Double,
-) -> None: ...
+
+batch_normalize_double = batch_normalize_float
+
 def batch_normalize_training_float(
     epsilon: float,
     momentum: float,
-    x: _Float,
-    gamma: _Float | None,
-    beta: _Float | None,
-    moving_mean: _Float,
-    moving_variance: _Float,
+    x: _Real,
+    gamma: _Real | None,
+    beta: _Real | None,
+    moving_mean: _Real,
+    moving_variance: _Real,
     mean: _Double,
     rstd: _Double,
-    y: _Float,
+    y: _Real,
 ) -> None: ...
-def batch_normalize_training_double(
-    epsilon: float,
-    momentum: float,
-    x: _Double,
-    gamma: _Double | None,
-    beta: _Double | None,
-    moving_mean: _Double,
-    moving_variance: _Double,
-    mean: _Double,
-    rstd: _Double,
-    y: _Double,
-) -> None: ...
+
+batch_normalize_training_double = batch_normalize_training_float
+
 def batch_normalize_backward_float(
-    x: _Float,
-    dy: _Float,
-    gamma: _Float | None,
+    x: _Real,
+    dy: _Real,
+    gamma: _Real | None,
     mean: _Double,
     rstd: _Double,
-    dx: _Float,
-    dgamma: _Float,
-    dbeta: _Float,
+    dx: _Real,
+    dgamma: _Real,
+    dbeta: _Real,
 ) -> None: ...
-def batch_normalize_backward_double(
-    x: _Double,
-    dy: _Double,
-    gamma: _Double | None,
-    mean: _Double,
-    rstd: _Double,
-    dx: _Double,
-    dgamma: _Double,
-    dbeta: _Double,
-) -> None: ...
+
+batch_normalize_backward_double = batch_normalize_backward_float
+
 def layer_normalize_float(
     channels: int,
     epsilon: float,
-    x: _Float,
-    gamma: _Float | None,
-    beta: _Float | None,
-    y: _Float,
-    mean: _Float | None,
-    rstd: _Float | None,
+    x: _Real,
+    gamma: _Real | None,
+    beta: _Real | None,
+    y: _Real,
+    mean: _Real | None,
+    rstd: _Real | None,
 ) -> None: ...
-def layer_normalize_double(
-    channels: int,
-    epsilon: float,
-    x: _Double,
-    gamma: _Double | None,
-    beta: _Double | None,
-    y: _Double,
-    mean: _Double | None,
-    rstd: _Double | None,
-) -> None: ...
+
+layer_normalize_double = layer_normalize_float
+
 def layer_normalize_backward_float(
     channels: int,
-    x: _Float,
-    dy: _Float,
-    gamma: _Float | None,
-    mean: _Float,
-    rstd: _Float,
-    dx: _Float,
-    dgamma: _Float,
-    dbeta: _Float,
+    x: _Real,
+    dy: _Real,
+    gamma: _Real | None,
+    mean: _Real,
+    rstd: _Real,
+    dx: _Real,
+    dgamma: _Real,
+    dbeta: _Real,
 ) -> None: ...
-def layer_normalize_backward_double(
-    channels: int,
-    x: _Double,
-    dy: _Double,
-    gamma: _Double | None,
-    mean: _Double,
-    rstd: _Double,
-    dx: _Double,
-    dgamma: _Double,
-    dbeta: _Double,
-) -> None: ...
-def embedding_float(ids: _Ids, table: _Float, out: _Float) -> None: ...
-def embedding_double(ids: _Ids, table: _Double, out: _Double) -> None: ...
-def embedding_backward_float(ids: _Ids, dy: _Float, dtable: _Float) -> None: ...
-def embedding_backward_double(ids: _Ids, dy: _Double, dtable: _Double) -> None: ...
-def interpolate_float(low: _Low, weight: _Double, x: _Float, y: _Float) -> None: ...
-def interpolate_double(low: _Low, weight: _Double, x: _Double, y: _Double) -> None: ...
-def interpolate_backward_float(low: _Low, weight: _Double, dy: _Float, dx: _Float) -> None: ...
-def interpolate_backward_double(low: _Low, weight: _Double, dy: _Double, dx: _Double) -> None: ...
+
+layer_normalize_backward_double = layer_normalize_backward_float
+
+def embedding_float(ids: _Ids, table: _Real, out: _Real) -> None: ...
+
+embedding_double = embedding_float
+
+def embedding_backward_float(ids: _Ids, dy: _Real, dtable: _Real) -> None: ...
+
+embedding_backward_double = embedding_backward_float
+
+def interpolate_float(low: _Low, weight: _Double, x: _Real, y: _Real) -> None: ...
+
+interpolate_double = interpolate_float
+
+def interpolate_backward_float(low: _Low, weight: _Double, dy: _Real, dx: _Real) -> None: ...
+
+interpolate_backward_double = interpolate_backward_float
+
 def relu_float(
     negative_slope: float,
     threshold: float,
     maximum: float,
-    x: _Float,
-    dy: _Float | None,
-    out: _Float,
+    x: _Real,
+    dy: _Real | None,
+    out: _Real,
 ) -> None: ...
-def relu_double(
-    negative_slope: float,
-    threshold: float,
-    maximum: float,
-    x: _Double,
-    dy: _Double | None,
-    out: _Double,
-) -> None: ...
-def prelu_float(x: _Float, alpha: _Float, y: _Float) -> None: ...
-def prelu_double(x: _Double, alpha: _Double, y: _Double) -> None: ...
-def prelu_backward_float(
-    x: _Float, alpha: _Float, dy: _Float, dx: _Float, dalpha: _Float
-) -> None: ...
-def prelu_backward_double(
-    x: _Double, alpha: _Double, dy: _Double, dx: _Double, dalpha: _Double
-) -> None: ...
+
+relu_double = relu_float
+
+def prelu_float(x: _Real, alpha: _Real, y: _Real) -> None: ...
+
+prelu_double = prelu_float
+
+def prelu_backward_float(x: _Real, alpha: _Real, dy: _Real, dx: _Real, dalpha: _Real) -> None: ...
+
+prelu_backward_double = prelu_backward_float
 
 # Connectionist temporal classification.
 def ctc_loss_float(
-    logits: _Float,
+    logits: _Real,
     labels: _Ids,
     logit_lengths: _Ids,
     label_lengths: _Ids,
     blank: int,
-    losses: _Float,
-    dlogits: _Float | None,
+    losses: _Real,
+    dlogits: _Real | None,
 ) -> None: ...
+
+ctc_loss_double = ctc_loss_float
+
 def ctc_decode_float(
-    logits: _Float,
+    logits: _Real,
     lengths: _Ids,
     blank: int,
     beam_width: int,
     merge_repeated: bool,
     labels: _Ids,
-    scores: _Float,
+    scores: _Real,
 ) -> None: ...
-def ctc_loss_double(
-    logits: _Double,
-    labels: _Ids,
-    logit_lengths: _Ids,
-    label_lengths: _Ids,
-    blank: int,
-    losses: _Double,
-    dlogits: _Double | None,
-) -> None: ...
-def ctc_decode_double(
-    logits: _Double,
-    lengths: _Ids,
-    blank: int,
-    beam_width: int,
-    merge_repeated: bool,
-    labels: _Ids,
-    scores: _Double,
-) -> None: ...
+
+ctc_decode_double = ctc_decode_float

@@ -6,6 +6,16 @@ from fastrnn.apps.convert import convert_file
 from fastrnn.apps.demo import DemoResult, run_demo
 from fastrnn.apps.doctor import diagnose
 from fastrnn.apps.evaluation import Evaluation, evaluate_windows
+from fastrnn.apps.features import Features, LayerFeatures, MotionFeatures, extract_features
+from fastrnn.apps.generation import (
+    NextFrameOptions,
+    NextFramePredictor,
+    PictureGenerator,
+    PictureOptions,
+    save_pictures,
+    train_next_frame,
+    train_pictures,
+)
 from fastrnn.apps.inspect import inspect_file
 from fastrnn.apps.networks import NETWORKS, Architecture
 from fastrnn.apps.options import TrainingOptions
@@ -29,6 +39,13 @@ __all__ = [
     "DemoResult",
     "EpochStats",
     "Evaluation",
+    "Features",
+    "LayerFeatures",
+    "MotionFeatures",
+    "NextFrameOptions",
+    "NextFramePredictor",
+    "PictureGenerator",
+    "PictureOptions",
     "SentenceOptions",
     "SentenceRecognizer",
     "TrainingOptions",
@@ -44,9 +61,13 @@ __all__ = [
     "convert_file",
     "diagnose",
     "evaluate_windows",
+    "extract_features",
     "inspect_file",
     "run_demo",
+    "save_pictures",
     "train_classifier",
+    "train_next_frame",
+    "train_pictures",
     "train_sentences",
     "train_words",
 ]

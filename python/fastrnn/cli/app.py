@@ -9,6 +9,8 @@ import typer
 from fastrnn.cli.convert import convert
 from fastrnn.cli.demo import demo
 from fastrnn.cli.doctor import doctor
+from fastrnn.cli.features import features
+from fastrnn.cli.generate import generate
 from fastrnn.cli.inspect import inspect
 from fastrnn.cli.predict import predict
 from fastrnn.cli.train import train
@@ -24,6 +26,8 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(predict)
+app.command()(features)
+app.command()(generate)
 app.command()(inspect)
 app.command()(convert)
 app.command()(demo)

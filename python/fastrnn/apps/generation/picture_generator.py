@@ -1,0 +1,75 @@
+"""A trained generator of pictures, in one file."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from fastrnn.apps.generation.adversarial import draw_noise
+from fastrnn.apps.generation.pictures import Pixels
+from fastrnn.apps.model_file import load_trained, save_trained
+from fastrnn.models import Model
+
+
+class PictureGenerator:
+    """A network that makes pictures of noise.
+
+    Parameters
+    ----------
+    model : Model
+        From noise (N, latent) to pictures (N, H, W, C), values from 0 to 255.
+
+    Examples
+    --------
+    >>> from fastrnn.apps import PictureGenerator
+    >>> generator = PictureGenerator.load("model.keras")     # doctest: +SKIP
+    >>> generator.generate(64, seed=1).shape                 # doctest: +SKIP
+    (64, 28, 28, 1)
+    """
+
+    KIND = "fastrnn picture generator"
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def generate(self, count: int, *, seed: int = 0, batch_size: int = 256) -> Pixels:
+        """Make pictures.
+
+        Parameters
+        ----------
+        count : int
+        seed : int
+            The same seed gives the same pictures; the first of many are those of few.
+        batch_size : int
+            Pictures at once.
+
+        Returns
+        -------
+        ndarray
+            (count, H, W, C) uint8, C being 1 or 3 (red, green, blue).
+        """
+        if count < 1:
+            raise ValueError(f"generate: count must be at least 1, got {count}")
+        latent: Any = self.model.input_shape[1]
+        noise = draw_noise(np.random.default_rng(seed), count, latent)
+        made = self.model.predict(noise, batch_size=batch_size, verbose=0)
+        return np.asarray(np.clip(np.rint(made), 0, 255), np.uint8)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one ``.keras`` file, of which Keras reads the network."""
+        save_trained(path, self.model, self.KIND, {})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PictureGenerator:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is something else, or damaged.
+        """
+        return cls(load_trained(path, cls.KIND)[0])

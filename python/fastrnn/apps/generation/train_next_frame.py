@@ -1,0 +1,234 @@
+"""Training of a predictor of frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastrnn.apps.generation.forecast import evaluate_forecast
+from fastrnn.apps.generation.next_frame import build_predictor
+from fastrnn.apps.generation.next_frame_predictor import NextFramePredictor
+from fastrnn.apps.run import Progress, TrainingRun
+from fastrnn.apps.settings import setting
+from fastrnn.data import VIDEO_SUFFIXES, Clip, Split, WindowedClips, split_clips, split_matching
+from fastrnn.optimizers import Adam
+from fastrnn.optimizers.schedules import CosineDecay
+from fastrnn.utils import PyDataset
+from fastrnn.video import Preprocessing, VideoError
+from fastrnn.video.preprocess import FloatArray
+
+AHEAD = (1, 5)  # steps whose errors results.json has
+
+
+@dataclass(frozen=True)
+class NextFrameOptions:
+    """How a predictor of frames is trained; see `train_next_frame`."""
+
+    epochs: int = setting(15, "Passes over the training clips.")
+    batch_size: int = setting(8, "Windows per step.", flag="--batch")
+    learning_rate: float = setting(2e-3, "Adam's learning rate at the start.", flag="--lr")
+    width: int = setting(60, "Width of the frames in pixels, even.")
+    height: int = setting(48, "Height of the frames in pixels, even.")
+    colour: bool = setting(False, "Keep the colours.")
+    window: int = setting(12, "Frames in a window.")
+    stride: int = setting(6, "Frames between window starts.")
+    step: int = setting(1, "Use every so many-th frame.")
+    filters: int = setting(16, "Channels of the hidden layers.", panel="Network")
+    reach: int = setting(
+        2, "Pixels that something may move from one frame to the next.", panel="Network"
+    )
+    validation: float = setting(
+        0.2, "Part of the clips held back.", flag="--val", panel="Validation"
+    )
+    validation_group: str | None = setting(
+        None,
+        "Hold back whole groups: clips whose names match alike stay together.",
+        flag="--val-group",
+        metavar="REGEX",
+        panel="Validation",
+    )
+    validation_match: str | None = setting(
+        None,
+        "Hold back exactly the clips whose names match.",
+        flag="--val-match",
+        metavar="REGEX",
+        panel="Validation",
+    )
+    seed: int = setting(0, "Seed of all that is random.")
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The same as the readers of clips take it."""
+        return Preprocessing(
+            width=self.width,
+            height=self.height,
+            window=self.window,
+            stride=self.stride,
+            frame_step=self.step,
+            view="pixels",
+            colour=self.colour,
+        )
+
+
+def train_next_frame(
+    data: str | os.PathLike[str],
+    options: NextFrameOptions | None = None,
+    *,
+    run: TrainingRun | None = None,
+) -> NextFramePredictor:
+    """Train a network to predict the next frame of clips.
+
+    Parameters
+    ----------
+    data : path
+        A folder with video files, at any depth.
+    options : NextFrameOptions, optional
+        How to train.
+    run : TrainingRun, optional
+        Where results go; results.json has the errors on the clips held back, 1 and 5 steps
+        ahead, of the predictor and of what it must beat.
+
+    Returns
+    -------
+    NextFramePredictor
+        With the weights of the best epoch.
+
+    Examples
+    --------
+    >>> from fastrnn.apps import NextFrameOptions, train_next_frame
+    >>> options = NextFrameOptions(validation_group="[^_]+")
+    >>> predictor = train_next_frame("clips", options)     # doctest: +SKIP
+    """
+    options, run = options or NextFrameOptions(), run or TrainingRun()
+    split = _split(find_clips(data), options)
+    train, held_back = (_read(part, options.preprocessing, run.progress) for part in split)
+    run.start("next-frame", data, options)
+    network = build_predictor(options.preprocessing.frame_shape, options.filters, options.reach)
+    predictor = NextFramePredictor(network, options.preprocessing)
+    windows = NextFrames(train, options.batch_size, options.seed)
+    rate = CosineDecay(options.learning_rate, max(options.epochs * len(windows), 1))
+    network.compile(Adam(rate), "mse")
+    run.fit(
+        network,
+        windows,
+        epochs=options.epochs,
+        validation_data=NextFrames(held_back, options.batch_size) if len(held_back) else None,
+        save=predictor.save,
+    )
+    run.finish({"validation": evaluate_next_frame(predictor, held_back)})
+    return predictor
+
+
+def find_clips(data: str | os.PathLike[str]) -> list[Clip]:
+    """The video files of a folder, at any depth, in order.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or no clip in it.
+    """
+    files = sorted(Path(data).rglob("*"))
+    clips = [Clip(file, 0) for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+    if not clips:
+        raise FileNotFoundError(f"{data}: no such folder, or no video file in it")
+    return clips
+
+
+def evaluate_next_frame(
+    predictor: NextFramePredictor, held_back: WindowedClips
+) -> list[dict[str, Any]]:
+    """Errors of the predictor, and of simple predictions, as dicts for JSON.
+
+    Of each window the last frames are predicted from those before; windows that are too short
+    give none.
+    """
+    if not len(held_back) or held_back.preprocessing.window < max(AHEAD) + 2:
+        return []
+    windows = held_back.pixels(np.arange(len(held_back)))
+    errors = evaluate_forecast(predictor.model, windows, ahead=AHEAD)
+    return [{**asdict(error), "psnr": round(error.psnr, 2)} for error in errors]
+
+
+class NextFrames(PyDataset):
+    """Batches of windows without their last frame, and without their first.
+
+    Parameters
+    ----------
+    windows : WindowedClips
+    size : int
+        Windows in a batch.
+    seed : int, optional
+        Shuffle the windows, start each at random up to where the next one does, and mirror half
+        of the batches; without it they come as they are.
+    """
+
+    def __init__(self, windows: WindowedClips, size: int, seed: int | None = None) -> None:
+        super().__init__()
+        self.windows = windows
+        self.size = size
+        self.seed = seed
+        self.epoch = 0
+        self._order = np.arange(len(windows))
+        self._shuffle()
+
+    def __len__(self) -> int:
+        return -(-len(self.windows) // self.size)
+
+    def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
+        chosen = self._order[index * self.size : (index + 1) * self.size]
+        random = None
+        if self.seed is not None:  # by the number of the batch, whoever makes it and when
+            random = np.random.default_rng((self.seed, self.epoch, index))
+        pixels = self.windows.pixels(chosen, random)
+        if random is not None and random.random() < 0.5:
+            pixels = pixels[:, :, :, ::-1]
+        frames = pixels.astype(np.float32) / np.float32(255)
+        return frames[:, :-1], frames[:, 1:]
+
+    def on_epoch_end(self) -> None:
+        """Draw another order."""
+        self.epoch += 1
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        if self.seed is not None:
+            random = np.random.default_rng((self.seed, self.epoch))
+            self._order = random.permutation(len(self.windows))
+
+    def get_state(self) -> dict[str, Any]:
+        """Which epoch it is; all else follows from it and the seed."""
+        return {"epoch": self.epoch}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` returned."""
+        self.epoch = state["epoch"]
+        self._shuffle()
+
+
+def _split(clips: Sequence[Clip], options: NextFrameOptions) -> Split:
+    if options.validation_match:
+        return split_matching(clips, options.validation_match)
+    return split_clips(
+        clips, fraction=options.validation, group=options.validation_group, seed=options.seed
+    )
+
+
+def _read(clips: Sequence[Clip], preprocessing: Preprocessing, progress: Progress) -> WindowedClips:
+    done = 0
+
+    def on_clip(clip: Clip, reason: str | None) -> None:
+        nonlocal done
+        done += 1
+        if reason:
+            progress.note(f"skipped {reason}")
+        progress.advance("reading clips", done, len(clips))
+
+    read = WindowedClips.read(clips, preprocessing, on_clip=on_clip)
+    if clips and not read.clips:
+        raise VideoError(f"none of {len(clips)} clips can be read")
+    return read

@@ -5,6 +5,8 @@ from fastrnn.data.labelled import FileDataset, LabelledFiles, labelled_files
 from fastrnn.data.pictures import image_dataset_from_directory
 from fastrnn.data.recordings import audio_dataset_from_directory
 from fastrnn.data.split import Split, split_clips, split_matching
+from fastrnn.data.video_folder import video_dataset_from_directory
+from fastrnn.data.videos import VideoDataset
 from fastrnn.data.windowed import WindowedClips
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "FileDataset",
     "LabelledFiles",
     "Split",
+    "VideoDataset",
     "WindowedClips",
     "audio_dataset_from_directory",
     "image_dataset_from_directory",
@@ -21,4 +24,5 @@ __all__ = [
     "scan_folder",
     "split_clips",
     "split_matching",
+    "video_dataset_from_directory",
 ]

@@ -240,7 +240,7 @@ class FileDataset(LabelledDataset):
 
 def datasets_of(
     files: LabelledFiles,
-    make: Callable[[LabelledFiles], Any],
+    make: Callable[[LabelledFiles, bool], Any],
     *,
     validation_split: float | None,
     subset: str | None,
@@ -248,11 +248,14 @@ def datasets_of(
     group: str | None,
     verbose: bool,
 ) -> Any:
-    """The data set or, with ``subset="both"``, the two that are asked for."""
+    """The data set or, with ``subset="both"``, the two that are asked for.
+
+    `make` is told whether it gets what is not held back.
+    """
     parts = files.parts(validation_split, subset, seed=seed, group=group)
     if verbose:
         classes = f" of {len(files.class_names)} classes" if files.class_names else ""
         using = " and ".join(str(len(part.paths)) for part in parts)
         print(f"Found {len(files.paths)} files{classes}; using {using}.")
-    made = [make(part) for part in parts]
+    made = [make(part, part is parts[0] and subset != "validation") for part in parts]
     return made[0] if len(made) == 1 else tuple(made)

@@ -107,7 +107,7 @@ def image_dataset_from_directory(
         keep_aspect_ratio=crop_to_aspect_ratio,
     )
 
-    def make(part: LabelledFiles) -> FileDataset:
+    def make(part: LabelledFiles, _: bool) -> FileDataset:
         return FileDataset(
             part,
             read,

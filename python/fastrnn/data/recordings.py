@@ -96,7 +96,7 @@ def audio_dataset_from_directory(
             row[: len(sound)] = sound[:length]
         return batch
 
-    def make(part: LabelledFiles) -> FileDataset:
+    def make(part: LabelledFiles, _: bool) -> FileDataset:
         return FileDataset(
             part,
             read,

@@ -51,7 +51,8 @@ class DatasetBatches(Batches):
         self, dataset: PyDataset, prepare: Prepare, shuffle: np.random.Generator | None = None
     ) -> None:
         steps = dataset.num_batches
-        super().__init__(steps, steps or 0, None if steps is None else shuffle)
+        kept = steps is None or dataset.keeps_order
+        super().__init__(steps, steps or 0, None if kept else shuffle)
         self._dataset = dataset
         self._prepare = prepare
 

@@ -35,10 +35,15 @@ __all__ = [
     "split_dataset",
     "timeseries_dataset_from_array",
     "to_categorical",
+    "video_dataset_from_directory",
 ]
 
 # Data sets of files stand above the helpers, in `fastrnn.data`.
-_OF_DATA = ("audio_dataset_from_directory", "image_dataset_from_directory")
+_OF_DATA = (
+    "audio_dataset_from_directory",
+    "image_dataset_from_directory",
+    "video_dataset_from_directory",
+)
 
 
 def __getattr__(name: str) -> Any:

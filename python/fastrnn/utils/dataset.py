@@ -49,6 +49,8 @@ class PyDataset:
     2
     """
 
+    keeps_order = False  # True: `fit` does not shuffle the batches, which are made one by one
+
     # A subclass may leave out super().__init__().
     workers = 1
     use_multiprocessing = False

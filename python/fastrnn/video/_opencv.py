@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 _MISSING_LIBRARY = (
     "OpenCV could not be loaded ({reason}); where a machine lacks the GUI libraries that "
@@ -30,3 +35,76 @@ def opencv() -> ModuleType:
     except ImportError as error:
         raise ImportError(_MISSING_LIBRARY.format(reason=error)) from error
     return cv2
+
+
+class OpenCVDecoder:
+    """A file's video; raises `ValueError` with the reason why not.
+
+    Attributes
+    ----------
+    width, height, fps : as the container says, the size after the rotation it asks for
+    time : float
+        When the last frame is to be shown, in seconds.
+    """
+
+    def __init__(self, path: Path, gray: bool) -> None:
+        cv2 = self._cv2 = opencv()
+        self._gray = gray
+        # Other backends take a name with digits for a pattern of image files.
+        registry = cv2.videoio_registry
+        api = cv2.CAP_FFMPEG if cv2.CAP_FFMPEG in registry.getBackends() else cv2.CAP_ANY
+        try:
+            capture = cv2.VideoCapture(str(path), api)
+            opened = capture.isOpened()
+        except cv2.error as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"not a readable video ({reason})") from error
+        if not opened:
+            reason = "the file is empty" if path.stat().st_size == 0 else "not a video"
+            raise ValueError(f"cannot be opened, {reason} or of an unknown format")
+        self._capture = capture
+        self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        self.fps = float(capture.get(cv2.CAP_PROP_FPS))
+
+    @property
+    def time(self) -> float:
+        """When the last frame is to be shown, in seconds."""
+        return float(self._capture.get(self._cv2.CAP_PROP_POS_MSEC)) / 1000
+
+    def grab(self) -> bool:
+        """Go to the next frame."""
+        try:
+            return bool(self._capture.grab())
+        except self._cv2.error:
+            return False  # a damaged frame ends the clip, as the end of the file does
+
+    def retrieve(self) -> npt.NDArray[Any] | None:
+        """Pixels of the frame: (H, W) or (H, W, 3), turned as the file asks for."""
+        cv2 = self._cv2
+        try:
+            read, frame = self._capture.retrieve()
+        except cv2.error:
+            return None
+        if not read or frame is None or frame.size == 0:
+            return None
+        if frame.dtype != np.uint8:  # 10 and 12 bit files, in builds that pass them on
+            frame = cv2.convertScaleAbs(frame, alpha=1.0 / 256.0)
+        channels = 1 if frame.ndim == 2 else frame.shape[2]
+        if self._gray:
+            if channels == 1:
+                return np.asarray(frame.reshape(frame.shape[:2]))
+            code = cv2.COLOR_BGRA2GRAY if channels == 4 else cv2.COLOR_BGR2GRAY
+        elif channels == 3:
+            return np.asarray(frame)
+        else:
+            code = cv2.COLOR_BGRA2BGR if channels == 4 else cv2.COLOR_GRAY2BGR
+        return np.asarray(cv2.cvtColor(frame, code))
+
+    def seek(self, number: int) -> bool:
+        """False: OpenCV's seeking is inexact for many files."""
+        return False
+
+    def close(self) -> None:
+        """Release the decoder and the file."""
+        self._capture.release()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fastrnn.video._opencv import opencv
 from fastrnn.video.reader import Frame, FrameReader, VideoError
+from fastrnn.video.sampling import sample_frames
 
 Frames = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -41,6 +42,9 @@ class Preprocessing:
         the frame before. The last two are divided by their root mean square over the window.
     colour : bool
         False for grey frames of one channel, True for blue, green and red.
+    fps : float, optional
+        Frames per second that a clip is brought to before anything else, by leaving out or
+        repeating frames; without it, clips are taken as they are.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class Preprocessing:
     frame_step: int = 1
     view: View = "background"
     colour: bool = False
+    fps: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("width", "height", "window", "stride", "frame_step"):
@@ -75,6 +80,8 @@ class Preprocessing:
             raise ValueError(f"preprocessing: view must be one of {VIEWS}, got {self.view!r}")
         if not isinstance(self.colour, bool):
             raise TypeError(f"preprocessing: colour must be a bool, got {self.colour!r}")
+        if self.fps is not None and not self.fps > 0:
+            raise ValueError(f"preprocessing: fps must be positive, got {self.fps}")
 
     @property
     def channels(self) -> int:
@@ -147,7 +154,7 @@ def read_clip(path: str | os.PathLike[str], preprocessing: Preprocessing) -> Fra
     path : str or os.PathLike
         A video file.
     preprocessing : Preprocessing
-        The size to use. All frames are kept; windows and steps are taken later.
+        The size and frame rate. All frames are kept; windows and steps are taken later.
 
     Returns
     -------
@@ -162,7 +169,7 @@ def read_clip(path: str | os.PathLike[str], preprocessing: Preprocessing) -> Fra
         If the file cannot be opened, or no frame can be decoded.
     """
     with FrameReader(path, gray=not preprocessing.colour) as reader:
-        frames = resize_frames(reader, preprocessing)
+        frames = resize_frames(sample_frames(reader, fps=preprocessing.fps), preprocessing)
     if len(frames) == 0:
         raise VideoError(f"{path}: no frame could be decoded")
     return frames

@@ -7,16 +7,19 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn.video._opencv import opencv
+from fastrnn.video._opencv import OpenCVDecoder
+from fastrnn.video._pyav import PyAVDecoder, has_pyav
 
 Frame = npt.NDArray[np.uint8]
 
 DEFAULT_FPS = 25.0
+BACKENDS = ("auto", "opencv", "pyav")
+
+_LONGEST_GAP = 60.0  # seconds; a larger step of time stamps is damage
 
 
 class VideoError(RuntimeError):
@@ -44,8 +47,8 @@ class FrameReader:
     """Iterate over the frames of one video file.
 
     The file is decoded from its first frame on, in order, until the decoder stops. Neither the
-    frame count of the header nor seeking is relied on: both are wrong or inexact for many
-    files. A file that is cut off gives the frames before the damage.
+    frame count of the header nor inexact seeking is relied on: both are wrong for many files. A
+    file that is cut off gives the frames before the damage.
 
     Parameters
     ----------
@@ -53,6 +56,16 @@ class FrameReader:
         A video file.
     gray : bool
         True for frames of one channel (H, W), False for OpenCV's blue, green, red (H, W, 3).
+    backend : {"auto", "opencv", "pyav"}
+        What decodes. PyAV (``pip install 'fastrnn[pyav]'``) goes to any frame at once; by
+        default it is asked for files that OpenCV cannot decode, where it is installed.
+
+    Attributes
+    ----------
+    path : Path
+    info : ClipInfo
+    time : float
+        When the frame that was read last is to be shown, in seconds after the first one.
 
     Raises
     ------
@@ -60,6 +73,8 @@ class FrameReader:
         If there is no such file.
     VideoError
         If the file cannot be opened as a video.
+    ImportError
+        If the backend is not installed.
 
     Examples
     --------
@@ -68,77 +83,105 @@ class FrameReader:
     ...     heights = [frame.shape[0] for frame in frames]
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, gray: bool = False) -> None:
-        self._cv2 = opencv()
+    def __init__(
+        self, path: str | os.PathLike[str], *, gray: bool = False, backend: str = "auto"
+    ) -> None:
+        if backend not in BACKENDS:
+            raise ValueError(f"FrameReader: backend must be one of {BACKENDS}, got {backend!r}")
         self.path = Path(path)
         self.gray = gray
+        self.backend = backend
         if not self.path.is_file():
             raise FileNotFoundError(f"no such video file: {self.path}")
-        self._capture: Any = self._open()
-        self.info = self._read_info()
+        self._decoder = self._opened()
+        self._start()
 
-    def _open(self) -> Any:
-        cv2 = self._cv2
-        # Other backends take a name with digits for a pattern of image files.
-        registry = cv2.videoio_registry
-        api = cv2.CAP_FFMPEG if cv2.CAP_FFMPEG in registry.getBackends() else cv2.CAP_ANY
+    def _opened(self) -> OpenCVDecoder | PyAVDecoder:
         try:
-            capture = cv2.VideoCapture(str(self.path), api)
-            opened = capture.isOpened()
-        except cv2.error as error:
-            raise VideoError(f"{self.path}: not a readable video ({_one_line(error)})") from error
-        if not opened:
-            reason = "the file is empty" if self.path.stat().st_size == 0 else "not a video"
-            raise VideoError(f"{self.path}: cannot be opened, {reason} or of an unknown format")
-        return capture
+            if self.backend != "pyav":
+                try:
+                    return OpenCVDecoder(self.path, self.gray)
+                except ValueError:
+                    if self.backend == "opencv" or not has_pyav():
+                        raise
+            return PyAVDecoder(self.path, self.gray)
+        except ValueError as error:
+            raise VideoError(f"{self.path}: {error}") from None
 
-    def _read_info(self) -> ClipInfo:
-        cv2, capture = self._cv2, self._capture
-        fps = float(capture.get(cv2.CAP_PROP_FPS))
+    def _start(self) -> None:
+        fps = self._decoder.fps
         if not math.isfinite(fps) or not 0.1 <= fps <= 1000.0:
             fps = DEFAULT_FPS
-        return ClipInfo(
-            width=int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-            height=int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-            fps=fps,
-        )
+        self.info = ClipInfo(self._decoder.width, self._decoder.height, fps)
+        self.time = 0.0
+        self._number = 0  # frames that have been gone to
+        self._origin = 0.0
+
+    def grab(self) -> bool:
+        """Go to the next frame without converting its pixels; False at the end."""
+        if not self._decoder.grab():
+            return self._number == 0 and self._changed_decoder() and self.grab()
+        seconds = self._decoder.time - self._origin
+        if self._number == 0:
+            self._origin += seconds
+        elif self.time < seconds <= self.time + _LONGEST_GAP:
+            self.time = seconds
+        else:
+            self.time += 1 / self.info.fps
+        self._number += 1
+        return True
+
+    def _changed_decoder(self) -> bool:
+        """Whether another decoder takes the place of OpenCV, which finds no frame."""
+        if self.backend != "auto" or isinstance(self._decoder, PyAVDecoder) or not has_pyav():
+            return False
+        try:
+            other = PyAVDecoder(self.path, self.gray)
+        except ValueError:
+            return False
+        self._decoder.close()
+        self._decoder = other
+        self._start()
+        return True
+
+    def frame(self) -> Frame | None:
+        """Pixels of the frame that was gone to; None where they are damaged."""
+        frame = self._decoder.retrieve()
+        return None if frame is None else np.asarray(frame, np.uint8)
+
+    def seek(self, number: int) -> None:
+        """Have the next frame be that of this number, counted from 0.
+
+        With PyAV this takes as long as decoding from the key frame before; with OpenCV, from
+        the frame read last or, to go back, from the first.
+        """
+        if number == self._number:
+            return
+        if self._number == 0:
+            self.grab()  # time is counted from the first frame
+        if self._decoder.seek(number):
+            self._number, self.time = number, max(number - 1, 0) / self.info.fps
+            return
+        if number < self._number or isinstance(self._decoder, PyAVDecoder):
+            self._decoder.close()
+            self._decoder = self._opened()
+            self._start()
+        while self._number < number and self.grab():
+            pass
 
     def __iter__(self) -> Iterator[Frame]:
-        cv2 = self._cv2
-        while self._capture.isOpened():
-            try:
-                read, frame = self._capture.read()
-            except cv2.error:
-                return  # a damaged frame ends the clip, as the end of the file does
-            if not read or frame is None or frame.size == 0:
+        while self.grab():
+            frame = self.frame()
+            if frame is None:
                 return
-            yield self._converted(frame)
-
-    def _converted(self, frame: npt.NDArray[Any]) -> Frame:
-        cv2 = self._cv2
-        if frame.dtype != np.uint8:  # 10 and 12 bit files, in builds that pass them on
-            frame = cv2.convertScaleAbs(frame, alpha=1.0 / 256.0)
-        channels = 1 if frame.ndim == 2 else frame.shape[2]
-        if self.gray:
-            if channels == 1:
-                return np.asarray(frame.reshape(frame.shape[:2]), dtype=np.uint8)
-            code = cv2.COLOR_BGRA2GRAY if channels == 4 else cv2.COLOR_BGR2GRAY
-            return np.asarray(cv2.cvtColor(frame, code), dtype=np.uint8)
-        if channels == 3:
-            return np.asarray(frame, dtype=np.uint8)
-        code = cv2.COLOR_BGRA2BGR if channels == 4 else cv2.COLOR_GRAY2BGR
-        return np.asarray(cv2.cvtColor(frame, code), dtype=np.uint8)
+            yield frame
 
     def close(self) -> None:
         """Release the decoder and the file."""
-        self._capture.release()
+        self._decoder.close()
 
     def __enter__(self) -> FrameReader:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]

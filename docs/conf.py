@@ -26,5 +26,5 @@ autodoc_member_order = "groupwise"
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 default_role = "autolink"
-# In docstrings a name alone may be a parameter or a module of somebody else.
-nitpick_ignore_regex = [("py:obj", r"\w+|json.dumps")]
+# Single backticks in docstrings also name what has no page here: parameters, private modules.
+nitpick_ignore_regex = [("py:obj", ".*")]

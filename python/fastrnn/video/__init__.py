@@ -1,5 +1,13 @@
 """Reading, writing and preparing of video clips, with OpenCV."""
 
+from fastrnn.video.boxes import (
+    box_iou,
+    check_box,
+    cut_out,
+    draw_boxes,
+    non_max_suppression,
+    parse_box,
+)
 from fastrnn.video.preprocess import (
     VIEWS,
     Preprocessing,
@@ -22,9 +30,15 @@ __all__ = [
     "Preprocessing",
     "VideoError",
     "apply_view",
+    "box_iou",
+    "check_box",
     "clip_windows",
     "convert_frames_to_sequence",
+    "cut_out",
+    "draw_boxes",
     "image_rows",
+    "non_max_suppression",
+    "parse_box",
     "read_clip",
     "read_video_frames",
     "resize_frame",

@@ -1,0 +1,156 @@
+"""Training of a detector on a folder of pictures with boxes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastrnn.apps.detection.batches import DetectionBatches, Sample
+from fastrnn.apps.detection.detector import ObjectDetector, check_size
+from fastrnn.apps.detection.loss import GridLoss
+from fastrnn.apps.detection.pictures import Labelled, load_pictures, scan_pictures
+from fastrnn.apps.detection.scores import mean_average_precision
+from fastrnn.apps.run import Progress, TrainingRun
+from fastrnn.apps.settings import setting
+from fastrnn.optimizers import Adam
+from fastrnn.optimizers.schedules import CosineDecay
+from fastrnn.video import VideoError
+
+
+@dataclass(frozen=True)
+class DetectorOptions:
+    """How to train a detector; the fields are the options of ``fastrnn train --task detect``."""
+
+    width: int = setting(128, "Width that pictures are resized to.", panel="Pictures")
+    height: int = setting(96, "Height that pictures are resized to.", panel="Pictures")
+    epochs: int = setting(40, "Passes over the training pictures.")
+    batch_size: int = setting(16, "Pictures per step.", flag="--batch")
+    learning_rate: float = setting(3e-3, "Adam's learning rate at the start.", flag="--lr")
+    validation: float = setting(
+        0.2, "Part of the pictures, or of the clips, held back.", flag="--val", panel="Validation"
+    )
+    seed: int = setting(0, "Seed of all that is random.")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.validation < 1:
+            raise ValueError(f"train: validation must be in [0, 1), got {self.validation}")
+
+
+def train_detector(
+    data: str | os.PathLike[str],
+    options: DetectorOptions | None = None,
+    *,
+    run: TrainingRun | None = None,
+) -> ObjectDetector:
+    """Train a detector on a folder of pictures or clips with boxes, see `scan_pictures`.
+
+    Parameters
+    ----------
+    data : path
+    options : DetectorOptions, optional
+    run : TrainingRun, optional
+        Where the results go and who is told; by default ``runs/trainN``.
+
+    Returns
+    -------
+    ObjectDetector
+        With the weights of the best epoch. ``results.json`` in the run's folder has the mean
+        average precision on the pictures held back, and that of boxes that always stand where
+        they stand in the mean.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such folder, or its table is wrong.
+    fastrnn.video.VideoError
+        If no picture can be read.
+
+    Examples
+    --------
+    >>> from fastrnn.apps.detection import DetectorOptions, train_detector
+    >>> detector = train_detector("signs", DetectorOptions(epochs=60))     # doctest: +SKIP
+    """
+    options = options or DetectorOptions()
+    run = run or TrainingRun()
+    folder = scan_pictures(data)
+    check_size(options.width, options.height)
+    train, held_back = _split(folder.pictures, options)
+    run.start("detect", data, options)
+    detector = ObjectDetector(folder.classes, options.width, options.height)
+    samples = read_samples(train, detector, run.progress)
+    held = read_samples(held_back, detector, run.progress)
+    if not samples or (held_back and not held):
+        raise VideoError(f"{data}: no picture can be read")
+    batches = DetectionBatches(samples, len(folder.classes), options.batch_size, options.seed)
+    schedule = CosineDecay(options.learning_rate, options.epochs * len(batches))
+    detector.network.compile(Adam(schedule, clipnorm=10.0), GridLoss())
+    validation = DetectionBatches(held, len(folder.classes), options.batch_size, None)
+    run.fit(
+        detector.network,
+        batches,
+        epochs=options.epochs,
+        save=detector.save,
+        validation_data=validation if held else None,
+    )
+    scores = evaluate_detector(detector, held) if held else None
+    run.finish(
+        {
+            "classes": list(folder.classes),
+            "train_pictures": len(samples),
+            "validation_pictures": len(held),
+            "validation": scores,
+        }
+    )
+    return detector
+
+
+def evaluate_detector(detector: ObjectDetector, samples: Sequence[Sample]) -> dict[str, float]:
+    """Mean average precision at overlaps of 0.5, and over 0.5, 0.55 to 0.95, on samples."""
+    found = []
+    for start in range(0, len(samples), 32):
+        pictures = [picture for picture, _, _ in samples[start : start + 32]]
+        found += detector.detect_batch(pictures, threshold=0.01)
+    true = [(boxes, labels) for _, boxes, labels in samples]
+    values = [
+        mean_average_precision(true, found, len(detector.classes), iou)
+        for iou in np.arange(0.5, 0.96, 0.05)
+    ]
+    return {"map50": round(values[0], 4), "map50_95": round(float(np.mean(values)), 4)}
+
+
+def read_samples(
+    pictures: Iterable[Labelled], detector: ObjectDetector, progress: Progress
+) -> list[Sample]:
+    """Read pictures in the detector's size, with their boxes; those that cannot be are noted."""
+    pictures, samples = list(pictures), []
+    for number, (labelled, picture) in enumerate(load_pictures(pictures), 1):
+        progress.advance("reading pictures", number, len(pictures))
+        if isinstance(picture, str):
+            progress.note(f"skipped {picture}")
+            continue
+        zoom = np.tile([detector.width / picture.shape[1], detector.height / picture.shape[0]], 2)
+        samples.append((detector.prepare(picture), labelled.boxes * zoom, labelled.labels))
+    return samples
+
+
+def _split(
+    pictures: Sequence[Labelled], options: DetectorOptions
+) -> tuple[list[Labelled], list[Labelled]]:
+    """Hold back pictures; the frames of one clip stay together where there are several clips."""
+    groups: dict[Any, list[Labelled]] = {}
+    for picture in pictures:
+        groups.setdefault(picture.source, []).append(picture)
+    count = round(options.validation * len(groups))
+    if options.validation:
+        count = min(max(count, 1), len(groups) - 1)
+    order = np.random.default_rng(options.seed).permutation(len(groups))
+    held: set[Path] = {list(groups)[index] for index in order[:count]}
+    return (
+        [picture for picture in pictures if picture.source not in held],
+        [picture for picture in pictures if picture.source in held],
+    )

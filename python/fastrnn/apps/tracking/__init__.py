@@ -1,0 +1,29 @@
+"""Following objects through clips: one whose first box is given, or all that a detector finds."""
+
+from fastrnn.apps.tracking.association import MultiTracker, TrackedObject, assign
+from fastrnn.apps.tracking.baselines import BASELINES, track_scores
+from fastrnn.apps.tracking.sequences import (
+    TrackingSequence,
+    find_sequences,
+    read_frames,
+    read_sequence,
+)
+from fastrnn.apps.tracking.tracker import Track, Tracker
+from fastrnn.apps.tracking.train import TrackerOptions, tracker_scores, train_tracker
+
+__all__ = [
+    "BASELINES",
+    "MultiTracker",
+    "Track",
+    "TrackedObject",
+    "Tracker",
+    "TrackerOptions",
+    "TrackingSequence",
+    "assign",
+    "find_sequences",
+    "read_frames",
+    "read_sequence",
+    "track_scores",
+    "tracker_scores",
+    "train_tracker",
+]

@@ -1,0 +1,129 @@
+"""Training of the tracker's recurrent network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastrnn.apps.run import TrainingRun
+from fastrnn.apps.settings import setting
+from fastrnn.apps.tracking.baselines import track_scores
+from fastrnn.apps.tracking.lessons import (
+    TrackingLoss,
+    real_lessons,
+    rendered_lessons,
+    stack_lessons,
+)
+from fastrnn.apps.tracking.sequences import TrackingSequence, find_sequences
+from fastrnn.apps.tracking.tracker import Tracker, build_network
+from fastrnn.optimizers import Adam
+
+
+@dataclass(frozen=True)
+class TrackerOptions:
+    """How to train a tracker; the fields are the options of ``fastrnn train --task track``."""
+
+    rendered: int = setting(60, "Rendered sequences to learn from.", panel="Data")
+    lessons: int = setting(16, "Parts of each real sequence to learn from.", panel="Data")
+    held_back: str = setting(
+        "", "Name of a sequence to hold back and to measure the tracker on.", panel="Data"
+    )
+    units: int = setting(32, "Units of the GRU.", panel="Network")
+    epochs: int = setting(60, "Passes over the lessons.")
+    batch_size: int = setting(16, "Lessons per step.", flag="--batch")
+    learning_rate: float = setting(5e-3, "Adam's learning rate.", flag="--lr")
+    seed: int = setting(0, "Seed of all that is random.")
+
+
+def train_tracker(
+    data: str | os.PathLike[str] | None = None,
+    options: TrackerOptions | None = None,
+    *,
+    run: TrainingRun | None = None,
+) -> Tracker:
+    """Train the recurrent network of a tracker.
+
+    A tracker that judges by fixed rules follows objects in rendered and real sequences; the
+    network learns from what it observed whether it was right, and where the object went next.
+
+    Parameters
+    ----------
+    data : path, optional
+        A folder of sequences, see `read_sequence`; without it rendered sequences alone.
+    options : TrackerOptions, optional
+    run : TrainingRun, optional
+        Where the results go and who is told; by default ``runs/trackN``.
+
+    Returns
+    -------
+    Tracker
+        With the network of the last epoch. ``results.json`` in the run's folder has the overlap
+        with the truth on the sequence held back, with the network and by rules alone.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If it holds no sequence, or none of the name to hold back, or nothing is left to learn.
+
+    Examples
+    --------
+    >>> from fastrnn.apps.tracking import TrackerOptions, train_tracker
+    >>> train_tracker("sequences", TrackerOptions(held_back="car"))    # doctest: +SKIP
+    """
+    options = options or TrackerOptions()
+    run = run or TrainingRun(name="track")
+    sequences = [] if data is None else find_sequences(data)
+    held = [each for each in sequences if each.name == options.held_back]
+    if options.held_back and not held:
+        names = ", ".join(each.name for each in sequences)
+        raise ValueError(f"track: no sequence {options.held_back} to hold back; there are {names}")
+    rest = [each for each in sequences if each.name != options.held_back]
+    if not options.rendered and not (rest and options.lessons):
+        raise ValueError("track: nothing to learn from; give sequences or rendered=60")
+    run.start("track", data or "", options)
+    random = np.random.default_rng(options.seed)
+    total = options.rendered + options.lessons * len(rest)
+    lessons = [
+        *_counted(rendered_lessons(options.rendered, random), 0, total, run),
+        *_counted(real_lessons(rest, options.lessons, random), options.rendered, total, run),
+    ]
+    network = build_network(options.units)
+    tracker = Tracker(network)
+    network.compile(Adam(options.learning_rate, clipnorm=1.0), TrackingLoss())
+    run.fit(
+        network,
+        *stack_lessons(lessons),
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        save=tracker.save,
+        monitor=None,
+    )
+    scores = {}
+    if held:
+        scores = {"rnn": tracker_scores(tracker, held), "rules": tracker_scores(Tracker(), held)}
+    run.finish({"lessons": len(lessons), **scores})
+    return tracker
+
+
+def tracker_scores(
+    tracker: Tracker, sequences: Iterable[TrackingSequence]
+) -> dict[str, dict[str, float]]:
+    """Mean overlap and success of a tracker on each sequence, by name."""
+    scores = {}
+    for sequence in sequences:
+        frames = (frame for frame, _ in zip(sequence.frames(), sequence.boxes, strict=False))
+        track = tracker.track(frames, sequence.boxes[0])
+        scores[sequence.name] = track_scores(track.boxes, sequence.boxes[: len(track.boxes)])
+    return scores
+
+
+def _counted(lessons: Iterator[Any], done: int, total: int, run: TrainingRun) -> Iterator[Any]:
+    for number, each in enumerate(lessons, done + 1):
+        run.progress.advance("tracking", number, total)
+        yield each

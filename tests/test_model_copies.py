@@ -15,7 +15,9 @@ from small_models import F, N, T
 
 def _stack() -> Model:
     parts = [layers.LSTM(6, return_sequences=True), layers.Bidirectional(layers.GRU(4))]
-    return Sequential([layers.Input((T, F)), *parts, layers.BatchNormalization(), layers.Dense(2)])
+    front = [layers.Conv1D(7, 2), layers.MaxPooling1D(2, 1), layers.LayerNormalization()]
+    back = [layers.BatchNormalization(), layers.Dense(2)]
+    return Sequential([layers.Input((T, F)), *front, *parts, *back])
 
 
 def _graph() -> Model:

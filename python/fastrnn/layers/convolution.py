@@ -71,17 +71,17 @@ class Convolution(KernelLayer):
     def output_channels(self, channels: int) -> int:
         return self.filters
 
-    def run(self, images: Array, activation: Any) -> tuple[Array, Any]:
-        return self.bound().forward(images, activation), images
-
     def bind(self) -> BoundConvolution:
         return BoundConvolution(self.kernel.value, self.bias_value, **self._options)
 
-    def run_back(
-        self, dy: Array, kept: Any, y: Array | None, activation: Any, out: OwnGradients
+    def apply(self, x: Array, activation: Any) -> tuple[Array, Any]:
+        return self.bound().forward(x, activation), x
+
+    def gradients(
+        self, dy: Array, saved: Any, y: Array | None, activation: Any, out: OwnGradients
     ) -> dict[str, Array]:
         bound: BoundConvolution = self.bound()
-        return bound.backward(dy, kept, y, activation, self.need_dx, out)
+        return bound.backward(dy, saved, y, activation, self.need_dx, out)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

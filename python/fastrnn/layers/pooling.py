@@ -37,15 +37,15 @@ class Pooling(Spatial):
         return window_sizes(self.name, sizes, self.pool_size, self.strides, once, self.padding)
 
     def forward(self, x: Any, training: bool = False, mask: Array | None = None) -> Any:
-        images = self.fold(x, x.shape)
-        y = self._bound.forward(images)
+        y = self._bound.forward(x)
         if training:
-            self.saved = x.shape, self.kept(images, y)
-        return self.unfold(y, x.shape)
+            self.saved = x, y if self.kind == "max" else None
+        return y
 
-    def kept(self, images: Array, y: Array) -> Any:
-        """What the gradient needs."""
-        raise TypeError(f"{type(self).__name__} must define kept(images, y)")
+    def backward(self, dy: Any) -> Any:
+        if not self.need_dx:
+            return None
+        return self._bound.backward(dy, *self.saved)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -60,31 +60,11 @@ class MaxPooling(Pooling):
 
     kind = "max"
 
-    def kept(self, images: Array, y: Array) -> Any:
-        return images, y
-
-    def backward(self, dy: Any) -> Any:
-        if not self.need_dx:
-            return None
-        shape, (images, y) = self.saved
-        dy = self.fold(dy, shape)
-        return self.unfold(self._bound.backward(dy, images.shape, images, y), shape)
-
 
 class AveragePooling(Pooling):
     """Base of `AveragePooling1D`, `AveragePooling2D` and `AveragePooling3D`."""
 
     kind = "mean"
-
-    def kept(self, images: Array, y: Array) -> Any:
-        return images.shape
-
-    def backward(self, dy: Any) -> Any:
-        if not self.need_dx:
-            return None
-        shape, image_shape = self.saved
-        dy = self.fold(dy, shape)
-        return self.unfold(self._bound.backward(dy, image_shape), shape)
 
 
 class MaxPooling1D(MaxPooling):

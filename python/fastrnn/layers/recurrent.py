@@ -115,15 +115,15 @@ class Recurrent(RecurrentBase):
         self, x: Array, initial: Sequence[Array], training: bool, mask: Array | None, reverse: bool
     ) -> tuple[Array, tuple[Array, ...], Any]:
         shape = x.shape
-        if x.ndim != 3:
+        if len(shape) != 3:
             x = self._flat_frames(x)
         if not training:
             y, *states = self.infer(x, initial, mask, reverse)
             return y, tuple(states), None
-        drops: dict[str, Array] = {}
-        if training is True and (self.dropout or self.recurrent_dropout):
-            drops = self._dropout_masks(x)
-        y, *states, cache = self.train_steps(x, initial, mask=mask, reverse=reverse, **drops)
+        options: dict[str, Any] = {"mask": mask, "reverse": reverse}
+        if (self.dropout or self.recurrent_dropout) and training is True:
+            options |= self._dropout_masks(x)
+        y, *states, cache = self.train_steps(x, initial, **options)
         return y, tuple(states), (cache, shape)
 
     def train_steps(self, x: Array, initial: Any, **options: Any) -> Any:

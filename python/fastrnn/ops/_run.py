@@ -47,14 +47,14 @@ def run(
     weights, arrays = sequence.weights, sequence.arrays
     batch, steps = sequence.shape
     h0, c0 = arrays["h0"], arrays["c0"]
-    if sequence.empty:
+    if not batch or not steps:
         return arrays["y"], h0.copy(), None if c0 is None else c0.copy()
     if not weights.fused:
         return _general.forward(sequence, train=train)
-    h_n = np.empty_like(h0)
-    c_n = None if c0 is None else np.empty_like(c0)
+    op, dtype, hidden = weights.op, weights.dtype, weights.hidden
+    h_n = np.empty((batch, hidden), dtype)
+    c_n = None if c0 is None else np.empty((batch, hidden), dtype)
     if train:
-        op, dtype, hidden = weights.op, weights.dtype, weights.hidden
         if arrays["mask"] is not None or arrays["reset"] is not None:
             arrays["previous"] = np.empty((batch, steps), np.int32)
         if c0 is not None:
@@ -62,11 +62,10 @@ def run(
         # The simple RNN needs its output alone, which it has in y, unless zoneout mixed it.
         keep = weights.cell != "rnn" or arrays["zoneout_h"] is not None
         if keep and not (recompute and weights.cell != "rnn"):
-            units = _core.CELLS[weights.cell][2]
-            arrays["saved"] = _arrays.empty(op, "cache", (steps, batch, units * hidden), dtype)
+            arrays["saved"] = _arrays.empty(op, "cache", (steps, batch, weights.saved), dtype)
     if packed is None:
         packed = weights.core.pack(sequence.mask_per_gate)
-    typed("recurrent_forward", weights.dtype)(packed, arrays, h_n, c_n)
+    typed("recurrent_forward", dtype)(packed, arrays, h_n, c_n)
     return arrays["y"], h_n, c_n
 
 

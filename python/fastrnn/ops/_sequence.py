@@ -39,6 +39,7 @@ class Weights:
     input: int = field(init=False)
     hidden: int = field(init=False)
     blocks: int = field(init=False)
+    saved: int = field(init=False)  # values a sequence and step that training keeps
     fused: bool = field(init=False)  # whether the C++ kernels know both activations
     # Those arrays that are given, by the names of their gradients.
     parameters: dict[str, Array] = field(init=False)
@@ -47,7 +48,8 @@ class Weights:
     def __post_init__(self) -> None:
         self.dtype = self.kernel.dtype
         self.input, self.hidden = int(self.kernel.shape[0]), int(self.recurrent.shape[0])
-        self.blocks = int(_core.CELLS[self.cell][1])
+        number, self.blocks, units = _core.CELLS[self.cell]
+        self.saved = units * self.hidden
         self.fused = _is_fused(self.activation) and _is_fused(self.recurrent_activation)
         every = {
             "kernel": self.kernel, "recurrent_kernel": self.recurrent, "bias": self.bias,
@@ -59,7 +61,7 @@ class Weights:
             single = self.dtype == np.float32
             core = _core.RecurrentWeightsFloat if single else _core.RecurrentWeightsDouble
             self.core = core(
-                _core.CELLS[self.cell][0],
+                number,
                 _number(self.activation),
                 _number(self.recurrent_activation),
                 self.kernel,

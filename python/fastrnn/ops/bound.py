@@ -14,8 +14,7 @@ import numpy as np
 from fastrnn import _core
 from fastrnn.ops import _arrays, _convolve
 from fastrnn.ops._arrays import LARGEST, Array, OwnGradients
-from fastrnn.ops._convolve import Convolution
-from fastrnn.ops._pool import Geometry, geometry_of
+from fastrnn.ops._pool import check_images, geometry_of
 from fastrnn.ops._run import Cache, Gradients, run, typed
 from fastrnn.ops._run import backward as general_backward
 from fastrnn.ops._sequence import FUSED_ACTIVATIONS, Sequence, cell_weights, check_sequence
@@ -52,6 +51,27 @@ def ready(array: object, dtype: np.dtype[Any]) -> bool:
         and (flags := array.flags).c_contiguous
         and flags.aligned
     )
+
+
+def usable(op: str, name: str, array: Any, dtype: np.dtype[Any]) -> Array:
+    """Return an array as the core takes it: itself, if that is how it comes."""
+    if ready(array, dtype):
+        return array  # type: ignore[no-any-return]
+    return _arrays.contiguous(_arrays.numbers(op, name, array, dtype), dtype)
+
+
+def fold_frames(x: Array, rank: int) -> tuple[tuple[int, ...], Array]:
+    """The axes in front of an image, and the images; those of frames (N, T, H, W, C) are two."""
+    if rank == 2 and x.ndim == 5:
+        return x.shape[:2], x.reshape(-1, *x.shape[2:])
+    return x.shape[:1], x
+
+
+def remember(plans: dict[tuple[int, ...], Any], shape: tuple[int, ...], plan: Any) -> None:
+    """Keep what was found for a shape; not without end, where every batch has another."""
+    if len(plans) >= _MOST_SHAPES:
+        plans.clear()
+    plans[shape] = plan
 
 
 class BoundDense:
@@ -104,98 +124,120 @@ class BoundDense:
 
 
 class BoundConvolution:
-    """`conv2d`, or that of the kernel's rank, and its gradient with one kernel and bias."""
+    """`conv2d`, or that of the kernel's rank, and its gradient with one kernel and bias.
+
+    Images may be frames (N, T, H, W, C).
+    """
 
     def __init__(self, kernel: Array, bias: Array | None, **options: Any) -> None:
         self.kernel, self.bias = kernel, bias
         self._options = {"strides": 1, "padding": "valid", "dilation": 1, "groups": 1} | options
-        self._op = f"conv{kernel.ndim - 2}d"
+        self._rank = kernel.ndim - 2
+        self._op = f"conv{self._rank}d"
         self._dtype = kernel.dtype
         self._run = typed("conv_forward", kernel.dtype)
         self._weights_back = typed("conv_weights", kernel.dtype)
         self._input_back = typed("conv_input", kernel.dtype)
-        self._shapes: dict[tuple[int, ...], Convolution] = {}
+        self._plans: dict[tuple[int, ...], tuple[Any, tuple[int, ...], bool]] = {}
 
-    def _placed(self, x: Array) -> Convolution | None:
-        """The checked convolution of arrays of x's shape; None where x needs the long way."""
-        if not ready(x, self._dtype) or not x.size:
-            return None
-        known = self._shapes.get(x.shape)
-        if known is None:
-            known = self._check(x)
-            known.x = x[:0]  # not to keep the images
-            if len(self._shapes) >= _MOST_SHAPES:
-                self._shapes.clear()
-            self._shapes[x.shape] = known
-        return known
-
-    def _check(self, x: object) -> Convolution:
-        rank = self.kernel.ndim - 2
-        return _convolve.check(self._op, rank, x, self.kernel, algorithm="auto", **self._options)
+    def _plan(self, x: Array) -> tuple[Any, tuple[int, ...], bool]:
+        """The core's shape, the output's, and whether each channel is filtered by itself."""
+        plan = self._plans.get(x.shape)
+        if plan is None:
+            leading, images = fold_frames(x, self._rank)
+            op, options = self._op, self._options
+            c = _convolve.check(op, self._rank, images, self.kernel, algorithm="auto", **options)
+            plan = c.shape, (*leading, *c.output_shape[1:]), c.depthwise
+            remember(self._plans, x.shape, plan)
+        return plan
 
     def forward(self, x: Array, name: Any) -> Array:
         """Return activation(convolution + bias)."""
-        c = self._placed(x)
-        if c is None:
-            return _convolve.forward(self._op, self._check(x), self.bias, name)
+        x = usable(self._op, "x", x, self._dtype)
+        shape, outputs, _ = self._plan(x)
         number = _FUSED.get(name)
-        y = _arrays.empty(self._op, "y", c.output_shape, self._dtype)
-        self._run(c.shape, 0, x, self.kernel, self.bias, y, number or 0)
+        y = _arrays.empty(self._op, "y", outputs, self._dtype)
+        if y.size:
+            self._run(shape, 0, x, self.kernel, self.bias, y, number or 0)
         return y if number is not None else apply_activation(y, name)
 
     def backward(
         self, dy: Array, x: Array, y: Array | None, name: Any, need_dx: bool, out: OwnGradients
     ) -> Gradients:
         """Return the gradients; those of the weights are written to `out`."""
-        c = self._placed(x)
-        if c is None or not ready(dy, self._dtype) or dy.shape != c.output_shape:
-            return _convolve.backward(
-                f"{self._op}_backward", self._check(x), dy, y, name, self.bias is not None,
-                need_dx, out,
-            )  # fmt: skip
-        number = None if c.depthwise else _FUSED.get(name)
+        op = f"{self._op}_backward"
+        x = usable(op, "x", x, self._dtype)
+        shape, outputs, depthwise = self._plan(x)
+        if not ready(dy, self._dtype) or dy.shape != outputs:
+            dy = _arrays.shaped(op, "dy", dy, self._dtype, outputs, "as the output")
+        number = None if depthwise else _FUSED.get(name)
         if number is None:
             dy, y = activation_backward(dy, name, y=y), None
         elif not number:
             y = None
+        dx = _arrays.empty(op, "dx", x.shape, self._dtype) if need_dx else None
+        if dx is not None:
+            out["x"] = dx
+        if not dy.size:
+            for gradient in out.values():
+                gradient[...] = 0
+            return out
         dz: Array | None = dy
         if number:
             # The core takes the activation's part along, one chunk of pixels after the other.
-            dz = _arrays.empty(self._op, "dz", c.output_shape, self._dtype) if need_dx else None
-        self._weights_back(c.shape, x, dy, out["kernel"], out.get("bias"), y, number or 0, dz, 0)
-        if need_dx:
-            out["x"] = _arrays.empty(self._op, "dx", x.shape, self._dtype)
-            self._input_back(c.shape, 0, dz, self.kernel, None, out["x"], 0)
+            dz = _arrays.empty(op, "dz", outputs, self._dtype) if need_dx else None
+        self._weights_back(shape, x, dy, out["kernel"], out.get("bias"), y, number or 0, dz, 0)
+        if dx is not None:
+            self._input_back(shape, 0, dz, self.kernel, None, dx, 0)
         return out
 
 
 class BoundPooling:
-    """`max_pool2d` or its like, and its gradient, for windows of one kind."""
+    """`max_pool2d` or its like, and its gradient, for windows of one kind.
 
-    def __init__(self, kind: str, pool_size: Any, strides: Any, padding: Any) -> None:
-        self._kind = kind
+    Images may be frames (N, T, H, W, C).
+    """
+
+    def __init__(self, kind: str, pool_size: tuple[int, ...], strides: Any, padding: Any) -> None:
+        self._kind, self._number = kind, _core.POOL_KINDS[kind]
         self._windows = pool_size, strides, padding
-        self._shapes: dict[tuple[int, ...], Geometry] = {}
+        self._plans: dict[tuple[int, ...], tuple[Any, tuple[int, ...]]] = {}
 
-    def placed(self, shape: tuple[int, ...]) -> Geometry:
-        """Return the windows on images of a shape."""
-        known = self._shapes.get(shape)
-        if known is None:
-            if len(self._shapes) >= _MOST_SHAPES:
-                self._shapes.clear()
-            known = self._shapes[shape] = geometry_of("pooling", shape, *self._windows)
-        return known
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_plans": {}}  # the core's shapes cannot be pickled
+
+    def _plan(self, x: Array) -> tuple[Any, tuple[int, ...]]:
+        """The core's shape, and the output's."""
+        plan = self._plans.get(x.shape)
+        if plan is None:
+            rank = len(self._windows[0])
+            leading, images = fold_frames(x, rank)
+            check_images("pooling", "x", images.shape, rank)
+            geometry = geometry_of("pooling", images.shape, *self._windows)
+            plan = geometry.shape, (*leading, *geometry.y_shape[1:])
+            remember(self._plans, x.shape, plan)
+        return plan
 
     def forward(self, x: Array) -> Array:
         """Return the largest value or the mean of each window."""
-        return self.placed(x.shape).forward(self._kind, _arrays.weight("pooling", "x", x))
+        x = usable("pooling", "x", x, x.dtype)
+        shape, outputs = self._plan(x)
+        y = _arrays.empty("pooling", "y", outputs, x.dtype)
+        if y.size:
+            typed("pool_forward", x.dtype)(shape, self._number, x, y)
+        return y
 
-    def backward(self, dy: Array, shape: tuple[int, ...], x: Any = None, y: Any = None) -> Array:
-        """Return the gradient of images of a shape; of the largest value with x and y."""
-        geometry = self.placed(shape)
-        if not ready(dy, dy.dtype) or dy.shape != geometry.y_shape:
-            dy = _arrays.shaped("pooling", "dy", dy, dy.dtype, geometry.y_shape, "like the output")
-        return geometry.backward(self._kind, dy, x, y)
+    def backward(self, dy: Array, x: Array, y: Array | None) -> Array:
+        """Return the gradient of x; y is what came of it, for the largest value."""
+        x = usable("pooling", "x", x, x.dtype)
+        shape, outputs = self._plan(x)
+        if not ready(dy, x.dtype) or dy.shape != outputs:
+            dy = _arrays.shaped("pooling", "dy", dy, x.dtype, outputs, "as the output")
+        dx = _arrays.empty("pooling", "dx", x.shape, x.dtype)
+        if dx.size:
+            values = (None, None) if y is None else (x, y)
+            typed("pool_backward", x.dtype)(shape, self._number, dy, *values, dx)
+        return dx
 
 
 class BoundRecurrent:

@@ -17,6 +17,7 @@ from fastrnn.apps.generation import (
     train_pictures,
 )
 from fastrnn.apps.inspect import inspect_file
+from fastrnn.apps.labelling import FrameLabeller, Labelling, LabelOptions, train_labels
 from fastrnn.apps.networks import NETWORKS, Architecture
 from fastrnn.apps.options import TrainingOptions
 from fastrnn.apps.run import TrainingRun
@@ -40,6 +41,9 @@ __all__ = [
     "EpochStats",
     "Evaluation",
     "Features",
+    "FrameLabeller",
+    "LabelOptions",
+    "Labelling",
     "LayerFeatures",
     "MotionFeatures",
     "NextFrameOptions",
@@ -66,6 +70,7 @@ __all__ = [
     "run_demo",
     "save_pictures",
     "train_classifier",
+    "train_labels",
     "train_next_frame",
     "train_pictures",
     "train_sentences",

@@ -73,6 +73,20 @@ def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
     return [_segment(path, number, fields, scale) for number, fields in rows]
 
 
+def sound_starts(folder: str | os.PathLike[str]) -> dict[str, float]:
+    """Seconds that sound files start after the zero of their segments' times, by name.
+
+    From ``index.csv`` in the folder, columns ``id`` (the name) and ``audio_start_s``; empty where
+    there is none.
+    """
+    index = Path(folder, "index.csv")
+    if not index.is_file():
+        return {}
+    with open(index, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {row["id"]: float(row["audio_start_s"]) for row in rows if row.get("audio_start_s")}
+
+
 def _segment(path: Path, line: int, fields: list[str], scale: float) -> Segment:
     try:
         start, stop, label = fields

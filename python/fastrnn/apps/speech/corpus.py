@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastrnn.apps.segments import SEGMENT_SUFFIXES, SILENCES, Segment, read_segments
+from fastrnn.apps.segments import SEGMENT_SUFFIXES, SILENCES, Segment, read_segments, sound_starts
 from fastrnn.data import Clip, split_clips, split_matching
 
 
@@ -183,7 +182,7 @@ def _sound_files(folder: str | os.PathLike[str]) -> tuple[Path, list[Path]]:
 def _segments(root: Path, files: Sequence[Path]) -> dict[Path, list[Segment]]:
     """Segments of the sound files that have some, in seconds from the file's start."""
     by_name = {path.stem: path for path in root.rglob("*") if path.suffix in SEGMENT_SUFFIXES}
-    starts = _starts(root / "index.csv")
+    starts = sound_starts(root)
     found = {}
     for path in files:
         if path.stem in by_name:
@@ -193,15 +192,6 @@ def _segments(root: Path, files: Sequence[Path]) -> dict[Path, list[Segment]]:
                 for each in read_segments(by_name[path.stem])
             ]
     return found
-
-
-def _starts(index: Path) -> dict[str, float]:
-    """By name, the second of its segments' clock at which a sound file starts."""
-    if not index.is_file():
-        return {}
-    with open(index, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {row["id"]: float(row["audio_start_s"]) for row in rows if row.get("audio_start_s")}
 
 
 def _word_of(root: Path, path: Path, label: str) -> str:

@@ -1,0 +1,19 @@
+"""A label or a value for each frame of videos and sound."""
+
+from fastrnn.apps.labelling.inputs import PictureInput, SoundInput
+from fastrnn.apps.labelling.labeller import FrameLabeller, Labelling
+from fastrnn.apps.labelling.targets import NOTHING, Values, labels_at, read_values
+from fastrnn.apps.labelling.training import LabelOptions, train_labels
+
+__all__ = [
+    "NOTHING",
+    "FrameLabeller",
+    "LabelOptions",
+    "Labelling",
+    "PictureInput",
+    "SoundInput",
+    "Values",
+    "labels_at",
+    "read_values",
+    "train_labels",
+]

@@ -46,6 +46,13 @@ def leave_one_out(samples: Samples) -> Iterator[Split]:
         yield Split(str(group), samples[~held_back], samples[held_back])
 
 
+def fifths(count: int) -> Iterator[tuple[str, Array]]:
+    """A name, and which of `count` things are held back: each of five parts, drawn at random."""
+    part = np.random.default_rng(0).permutation(count) % 5
+    for number in range(5):
+        yield f"fifth {number + 1}", part == number
+
+
 class Batches(fastrnn.utils.PyDataset):
     """Shuffled batches of (x, one-hot y), made by a thread while the model trains."""
 

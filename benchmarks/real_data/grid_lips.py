@@ -27,7 +27,7 @@ from fastrnn.layers import (
     MaxPooling2D,
 )
 from fastrnn.video import Preprocessing, read_clip
-from real_data.classification import Array, Samples, accuracy, baselines, fit, predict
+from real_data.classification import Array, Samples, accuracy, baselines, fifths, fit, predict
 from real_data.task import Split, Task, Trial
 
 _GRAMMAR = {
@@ -41,7 +41,6 @@ _GRAMMAR = {
 PLACES = {place: words.split() for place, words in _GRAMMAR.items()}
 WORDS = [word for words in PLACES.values() for word in words]
 MEASURED = ("digit", "command")
-FOLDS = 5
 
 WHOLE = Preprocessing(width=128, height=80)
 HEIGHT, WIDTH = 32, 56  # of the pictures of the mouth
@@ -93,11 +92,9 @@ def splits(folder: Path, other: Path | None) -> Iterator[Split]:
     if other:
         yield Split(other.name, (frames, samples), load(other))
         return
-    fold = np.random.default_rng(0).permutation(samples.groups.max() + 1) % FOLDS
-    for number in range(FOLDS):
-        held_back = fold[samples.groups] == number
-        train, test = samples[~held_back], samples[held_back]
-        yield Split(f"fifth {number}", (frames, train), (frames, test))
+    for name, held in fifths(samples.groups.max() + 1):
+        held_back = held[samples.groups]
+        yield Split(name, (frames, samples[~held_back]), (frames, samples[held_back]))
 
 
 def cut(frames: Array, rows: Array, random: np.random.Generator | None = None) -> Array:
@@ -162,7 +159,7 @@ def train(split: Split, seed: int) -> Trial:
         model,
         words.x,
         words.y,
-        epochs=40,
+        epochs=20,
         seed=seed,
         change=lambda rows, random: cut(frames, rows, random),
     )

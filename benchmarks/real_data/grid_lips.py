@@ -123,11 +123,6 @@ def cut(frames: Array, rows: Array, random: np.random.Generator | None = None) -
     return pictures
 
 
-def mirrored(pictures: Array) -> Array:
-    """A mouth and its mirror image say the same."""
-    return pictures[:, :, :, ::-1]
-
-
 def network() -> fastrnn.Model:
     return fastrnn.Sequential(
         [
@@ -169,7 +164,7 @@ def train(split: Split, seed: int) -> Trial:
     for place in MEASURED:
         known = [WORDS.index(word) for word in PLACES[place]]
         seen, unseen = (_of_place(part, known) for part in (words, held_back))
-        probabilities = predict(model, cut(frames, unseen.x), [mirrored])
+        probabilities = predict(model, cut(frames, unseen.x))
         scores[place] = accuracy(probabilities[:, known], unseen.y)
         for name, of_baseline in baselines(seen, unseen, seed).items():
             simple.setdefault(name, {})[place] = of_baseline["accuracy"]

@@ -17,6 +17,7 @@ from fastrnn.apps import TrainingOptions, train_classifier
 from fastrnn.data import scan_folder
 from fastrnn.video import Preprocessing, read_clip
 from real_data.classification import Samples, accuracy, baselines, leave_one_out
+from real_data.folders import linked
 from real_data.task import Split, Task, Trial
 
 PICTURE = Preprocessing(width=45, height=36)  # of the mean frames
@@ -41,15 +42,11 @@ def splits(folder: Path, other: Path | None) -> Iterator[Split]:
 
 
 def train(split: Split, seed: int) -> Trial:
-    with tempfile.TemporaryDirectory() as place:
-        for path in split.train.x:
-            link = Path(place, "clips", path.parent.name, path.name)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(path.absolute())
+    # Nothing is held back from it: the saved model is not chosen by those it is tested on.
+    options = TrainingOptions(validation=0.0, seed=seed)
+    with linked(split.train.x) as folder, tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        # Nothing is held back from it: the saved model is not chosen by those it is tested on.
-        options = TrainingOptions(validation=0.0, seed=seed)
-        classifier = train_classifier(Path(place, "clips"), options, out=place).classifier
+        classifier = train_classifier(folder, options, out=out).classifier
         seconds = time.perf_counter() - start
     clips = [classifier.predict(path) for path in split.test.x]
     scores = {"accuracy": accuracy(np.stack([c.probabilities for c in clips]), split.test.y)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from real_data import fir_action, generation, grid_lips, mnist, speech, weizmann
+from real_data import fir_action, generation, grid_lips, mnist, speech, tracking, weizmann
 from real_data.task import Task
 
-MODULES = (mnist, weizmann, fir_action, grid_lips, speech, generation)
+MODULES = (mnist, weizmann, fir_action, grid_lips, speech, tracking, generation)
 TASKS: dict[str, Task] = {task.name: task for module in MODULES for task in module.TASKS}

@@ -1,5 +1,9 @@
 """How Sphinx builds these pages: `sphinx-build -W -n docs build/docs`, or `nox -s docs`."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import fastrnn
 
 project = "fastrnn"
@@ -28,3 +32,11 @@ numpydoc_show_class_members = False
 default_role = "autolink"
 # Single backticks in docstrings also name what has no page here: parameters, private modules.
 nitpick_ignore_regex = [("py:obj", ".*")]
+
+# All commands and their options, from what --help prints.
+commands = Path(__file__).parent / "api" / "commands.md"
+commands.parent.mkdir(exist_ok=True)
+typer = [sys.executable, "-m", "typer", "fastrnn.cli.app", "utils", "docs", "--name=fastrnn"]
+subprocess.run(
+    [*typer, "--title=Commands", f"--output={commands}"], check=True, stdout=subprocess.DEVNULL
+)

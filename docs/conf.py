@@ -19,6 +19,7 @@ html_theme = "furo"
 html_title = f"fastrnn {version}"
 
 myst_heading_anchors = 4
+myst_disable_syntax = ["footnote_ref"]  # the [^_] of a regular expression
 
 # A page for each module of api.md, with the names of its __all__, wherever they are defined.
 autosummary_ignore_module_all = False

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastrnn.apps.augment import shift_windows
+from fastrnn.apps.classification.augment import shift_window
 from fastrnn.apps.shapes import MOTIONS, motion_path, write_shape_clips
 from fastrnn.data import Clip, WindowedClips, scan_folder, split_clips, split_matching
 from fastrnn.video import (
@@ -205,13 +205,20 @@ def test_shifts_move_whole_windows() -> None:
     picture = np.zeros((9, 11), np.uint8)
     picture[4, 5] = 255
     still = np.stack([picture, np.roll(picture, 1, axis=1)])
-    windows = np.stack([still, still // 2], axis=-1)[None].repeat(200, axis=0)
-    moved = shift_windows(windows, 2, np.random.default_rng(0))
-    np.testing.assert_array_equal(moved[..., 1], moved[..., 0] // 2)
-    shifted = moved[..., 0]
-    places = {tuple(int(i) for i in np.argwhere(window[0])[0]) for window in shifted}
+    window = np.stack([still, still // 2], axis=-1)
+    random = np.random.default_rng(0)
+    places = set()
+    for _ in range(200):
+        moved = shift_window(window, random, 2)
+        np.testing.assert_array_equal(moved[..., 1], moved[..., 0] // 2)
+        first, second = moved[..., 0]
+        places.add(tuple(int(i) for i in np.argwhere(first)[0]))
+        np.testing.assert_array_equal(np.roll(first, 1, axis=1), second)
     assert places == {(y, x) for y in range(2, 7) for x in range(3, 8)}
-    np.testing.assert_array_equal(np.roll(shifted[:, 0], 1, axis=2), shifted[:, 1])
+    edge = shift_window(np.arange(6, dtype=np.uint8).reshape(1, 1, 6, 1), random, 2)
+    assert edge.min() >= 0
+    assert (np.diff(edge[0, 0, :, 0].astype(int)) >= 0).all()
+    assert shift_window(window, random, 0) is window
 
 
 def make_folder(root: Path, names: dict[str, list[str]]) -> Path:

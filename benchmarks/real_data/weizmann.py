@@ -1,4 +1,4 @@
-"""Actions of people on video, by `train_classifier` as `fastrnn train` calls it.
+"""Actions of people on video, by `train_video_classifier` as `fastrnn train` calls it.
 
 www.wisdom.weizmann.ac.il/~vision/SpaceTimeActions.html; Blank et al., "Actions as space-time
 shapes", ICCV 2005. The folder holds <action>/<person>_<action>.avi.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastrnn.apps import TrainingOptions, train_classifier
+from fastrnn.apps import TrainingRun, VideoOptions, train_video_classifier
 from fastrnn.data import scan_folder
 from fastrnn.video import Preprocessing, read_clip
 from real_data.classification import Samples, accuracy, baselines, leave_one_out
@@ -43,10 +43,11 @@ def splits(folder: Path, other: Path | None) -> Iterator[Split]:
 
 def train(split: Split, seed: int) -> Trial:
     # Nothing is held back from it: the saved model is not chosen by those it is tested on.
-    options = TrainingOptions(validation=0.0, seed=seed)
+    options = VideoOptions(validation=0.0, seed=seed)
     with linked(split.train.x) as folder, tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        classifier = train_classifier(folder, options, out=out).classifier
+        run = TrainingRun(out)
+        classifier = train_video_classifier(folder, options, run=run).classifier
         seconds = time.perf_counter() - start
     clips = [classifier.predict(path) for path in split.test.x]
     scores = {"accuracy": accuracy(np.stack([c.probabilities for c in clips]), split.test.y)}

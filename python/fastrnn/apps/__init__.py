@@ -1,11 +1,25 @@
 """What the command line does, as Python functions."""
 
-from fastrnn.apps.annotate import annotate_clip, annotate_frame
-from fastrnn.apps.classifier import ClipPrediction, VideoClassifier
+from fastrnn.apps.bench import Timing, run_bench
+from fastrnn.apps.classification import (
+    ClipPrediction,
+    Evaluation,
+    FilePrediction,
+    ImageClassifier,
+    ImageOptions,
+    TrainingResult,
+    VideoClassifier,
+    VideoOptions,
+    Watch,
+    WindowPrediction,
+    evaluate_image_classifier,
+    evaluate_video_classifier,
+    train_image_classifier,
+    train_video_classifier,
+)
 from fastrnn.apps.convert import convert_file
 from fastrnn.apps.demo import DemoResult, run_demo
 from fastrnn.apps.doctor import diagnose
-from fastrnn.apps.evaluation import Evaluation, evaluate_windows
 from fastrnn.apps.features import Features, LayerFeatures, MotionFeatures, extract_features
 from fastrnn.apps.generation import (
     NextFrameOptions,
@@ -18,9 +32,7 @@ from fastrnn.apps.generation import (
 )
 from fastrnn.apps.inspect import inspect_file
 from fastrnn.apps.labelling import FrameLabeller, Labelling, LabelOptions, train_labels
-from fastrnn.apps.networks import NETWORKS, Architecture
-from fastrnn.apps.options import TrainingOptions
-from fastrnn.apps.run import TrainingRun
+from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.speech import (
     SentenceOptions,
     SentenceRecognizer,
@@ -30,18 +42,18 @@ from fastrnn.apps.speech import (
     train_sentences,
     train_words,
 )
-from fastrnn.apps.train import TrainingResult, train_classifier
-from fastrnn.apps.trainer import EpochStats, TrainingProgress
+from fastrnn.apps.tasks import TASKS, Task
 
 __all__ = [
-    "NETWORKS",
-    "Architecture",
+    "TASKS",
     "ClipPrediction",
     "DemoResult",
-    "EpochStats",
     "Evaluation",
     "Features",
+    "FilePrediction",
     "FrameLabeller",
+    "ImageClassifier",
+    "ImageOptions",
     "LabelOptions",
     "Labelling",
     "LayerFeatures",
@@ -50,29 +62,34 @@ __all__ = [
     "NextFramePredictor",
     "PictureGenerator",
     "PictureOptions",
+    "Progress",
     "SentenceOptions",
     "SentenceRecognizer",
-    "TrainingOptions",
-    "TrainingProgress",
+    "Task",
+    "Timing",
     "TrainingResult",
     "TrainingRun",
     "VideoClassifier",
+    "VideoOptions",
+    "Watch",
+    "WindowPrediction",
     "WordOptions",
     "WordPrediction",
     "WordRecognizer",
-    "annotate_clip",
-    "annotate_frame",
     "convert_file",
     "diagnose",
-    "evaluate_windows",
+    "evaluate_image_classifier",
+    "evaluate_video_classifier",
     "extract_features",
     "inspect_file",
+    "run_bench",
     "run_demo",
     "save_pictures",
-    "train_classifier",
+    "train_image_classifier",
     "train_labels",
     "train_next_frame",
     "train_pictures",
     "train_sentences",
+    "train_video_classifier",
     "train_words",
 ]

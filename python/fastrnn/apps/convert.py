@@ -6,7 +6,6 @@ import os
 import warnings
 from pathlib import Path
 
-from fastrnn.apps.classifier import FORMAT, VideoClassifier
 from fastrnn.apps.model_file import kind_of, load_trained, save_trained
 from fastrnn.models import Model, load_model
 from fastrnn.models.saving import FORMATS
@@ -72,12 +71,6 @@ def convert_file(
         if target.suffix == ".keras":
             save_trained(target, network, kind, about)
             return
-    elif model is None and VideoClassifier.is_file(source):  # of an old form
-        kind, classifier = FORMAT, VideoClassifier.load(source)
-        if target.suffix == ".keras":
-            classifier.save(target)
-            return
-        network = classifier.model
     else:
         network = load_model(source if model is None else model, compile=training)
     if model is not None:

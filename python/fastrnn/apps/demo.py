@@ -6,15 +6,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastrnn.apps.annotate import annotate_clip
-from fastrnn.apps.classifier import ClipPrediction
-from fastrnn.apps.networks import Architecture
-from fastrnn.apps.options import TrainingOptions
+from fastrnn.apps.classification import (
+    TrainingResult,
+    VideoClassifier,
+    VideoOptions,
+    Watch,
+    train_video_classifier,
+)
+from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.run_folder import new_run_folder
 from fastrnn.apps.shapes import write_shape_clips, write_tour_clip
-from fastrnn.apps.train import TrainingResult, train_classifier
-from fastrnn.apps.trainer import TrainingProgress
-from fastrnn.video import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -31,26 +32,18 @@ class DemoResult:
         The training's figures and files.
     annotated : Path
         A video of all motions in turn, with the classifier's opinion in each frame.
-    prediction : ClipPrediction
-        The opinion, window by window.
     """
 
     folder: Path
     clip_count: int
-    training: TrainingResult
+    training: TrainingResult[VideoClassifier]
     annotated: Path
-    prediction: ClipPrediction
 
 
-def demo_options(*, epochs: int = 12, seed: int = 0) -> TrainingOptions:
+def demo_options(*, epochs: int = 12, seed: int = 0) -> VideoOptions:
     """Return the options that the demonstration trains with."""
-    return TrainingOptions(
-        preprocessing=Preprocessing(width=32, height=32, window=12, stride=4),
-        architecture=Architecture("cnn-lstm"),
-        epochs=epochs,
-        shift=8,
-        learning_rate=2e-3,
-        seed=seed,
+    return VideoOptions(
+        size=(32, 32), window=12, epochs=epochs, shift=8, learning_rate=2e-3, seed=seed
     )
 
 
@@ -60,7 +53,7 @@ def run_demo(
     clips_per_class: int = 40,
     epochs: int = 12,
     seed: int = 0,
-    progress: TrainingProgress | None = None,
+    progress: Progress | None = None,
 ) -> DemoResult:
     """Render clips of moving shapes, train on them and annotate a new clip.
 
@@ -74,7 +67,7 @@ def run_demo(
         Passes over the training windows.
     seed : int
         Seed of the clips and of the training.
-    progress : TrainingProgress, optional
+    progress : Progress, optional
         Told of what happens.
 
     Returns
@@ -90,18 +83,18 @@ def run_demo(
     Examples
     --------
     >>> from fastrnn.apps import run_demo
-    >>> run_demo("runs").training.evaluation.clip_accuracy     # doctest: +SKIP
+    >>> run_demo("runs").training.evaluation.accuracy     # doctest: +SKIP
     1.0
     """
     folder = new_run_folder(out, "demo")
     clip_count = write_shape_clips(folder / "clips", clips_per_class=clips_per_class, seed=seed)
-    options = demo_options(epochs=epochs, seed=seed)
-    training = train_classifier(
-        folder / "clips", options, out=folder, name="train", progress=progress
+    training = train_video_classifier(
+        folder / "clips",
+        demo_options(epochs=epochs, seed=seed),
+        run=TrainingRun(folder, "train", progress=progress),
     )
-    tour = folder / "tour.mp4"
+    tour, annotated = folder / "tour.mp4", folder / "annotated.mp4"
     write_tour_clip(tour, seed=seed + 1)
-    prediction = training.classifier.predict(tour)
-    annotated = folder / "annotated.mp4"
-    annotate_clip(prediction, options.preprocessing, annotated)
-    return DemoResult(folder, clip_count, training, annotated, prediction)
+    for _ in Watch(training.classifier, tour, output=annotated):
+        pass
+    return DemoResult(folder, clip_count, training, annotated)

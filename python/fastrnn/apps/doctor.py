@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,7 +19,14 @@ from fastrnn import ops
 from fastrnn.config import show_config
 from fastrnn.video import FrameReader, FrameWriter
 
-PACKAGES = ("numpy", "opencv-python", "opencv-python-headless", "h5py", "rich", "typer")
+# All of these put their files into the same folder, `cv2`: only one may be installed.
+OPENCVS = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+PACKAGES = ("numpy", *OPENCVS[:2], "h5py", "rich", "typer")
 
 
 def diagnose() -> dict[str, dict[str, Any]]:
@@ -40,16 +49,19 @@ def diagnose() -> dict[str, dict[str, Any]]:
             "system": platform.platform(),
             "cpu": _cpu_name(),
             "cores": _usable_cores(),
+            "gpu": _gpu_name(),
             "python": f"{platform.python_version()} ({sys.executable})",
         },
         "fastrnn": {
             key: value
             for key, value in show_config().items()
             if key not in {"python", "numpy", "machine"}
-        },
+        }
+        | {"cuda": "not in this build: networks run on the CPU"},
         "versions": {name: _version(name) for name in PACKAGES},
         "checks": {
             "recurrent kernel": _outcome(_run_kernel),
+            "one OpenCV": _outcome(_check_opencv),
             "video writing and reading": _outcome(_write_and_read_video),
             "HDF5": _outcome(_import_h5py),
         },
@@ -64,6 +76,17 @@ def _cpu_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def _gpu_name() -> str:
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return "none found (no nvidia-smi)"
+    try:
+        told = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"nvidia-smi fails: {error}"
+    return " ".join(told.stdout.split()) or f"none found ({' '.join(told.stderr.split())})"
 
 
 def _usable_cores() -> int:
@@ -94,6 +117,15 @@ def _run_kernel() -> None:
     y, _, _ = ops.lstm(x, kernel, np.zeros((4, 16), np.float32))
     if not np.isfinite(y).all() or not (np.diff(y[0, :, 0]) > 0).all():
         raise RuntimeError("the LSTM gives wrong values")
+
+
+def _check_opencv() -> None:
+    found = [name for name in OPENCVS if _version(name) != "not installed"]
+    if len(found) > 1:
+        raise RuntimeError(
+            f"{' and '.join(found)} overwrite each other's files; run: pip uninstall -y "
+            f"{' '.join(found)} && pip install {found[-1]}"
+        )
 
 
 def _write_and_read_video() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.apps.classifier import ASSET, FORMAT
+from fastrnn.apps.model_file import ASSET
 from fastrnn.formats import hdf5, keras_h5, keras_json, keras_zip, safetensors
 from fastrnn.formats.keras_config import parse_version, readable
 from fastrnn.formats.torch_state_dict import pickle_refusal
@@ -68,8 +68,9 @@ def _keras(path: Path) -> Description:
         found |= _model(description, file.weights_size)
         about = file.asset(ASSET)
         if about is not None:
-            found["kind"] = FORMAT
-            found["classes"] = keras_json.parse(ASSET, about).get("classes")
+            described = keras_json.parse(ASSET, about)
+            found["kind"] = described.get("format", found["kind"])
+            found["classes"] = described.get("classes")
         compiled = description.get("compile_config")
         return found | {"compiled": compiled, "weights": _arrays(weights)}
 
@@ -89,8 +90,6 @@ def _hdf5(path: Path) -> Description:
             found["compiled"] = readable(settings, version)
         elif keras_h5.is_legacy(file):
             found["kind"] = "Keras legacy weights"
-        elif versions["format"]:
-            found["kind"] = versions["format"]
         return found | {"weights": _arrays(file)}
 
 

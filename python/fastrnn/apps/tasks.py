@@ -8,14 +8,28 @@ its options, its help page, ``--resume`` and ``eval``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fastrnn.apps.classification import images, video
+from fastrnn.apps.classification.options import ImageOptions, VideoOptions
+from fastrnn.apps.classification.train_images import (
+    evaluate_image_classifier,
+    holds_images,
+    train_image_classifier,
+)
+from fastrnn.apps.classification.train_video import (
+    evaluate_video_classifier,
+    holds_clips,
+    train_video_classifier,
+)
 from fastrnn.apps.model_file import kind_of
 from fastrnn.apps.run import TrainingRun, arguments_of
 from fastrnn.apps.settings import from_json
+from fastrnn.data import VIDEO_SUFFIXES
+from fastrnn.utils.images import PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,11 @@ class Task:
         Whether a path is clearly data for this task; looks at names, opens no more than a file.
     kind : str
         What its model files say they are, see `fastrnn.apps.model_file`.
+    load : callable, optional
+        From a model file to an object whose ``predict(file)`` returns what `fastrnn predict`
+        prints, as text by ``str`` and as JSON by ``to_dict()``.
+    suffixes : collection of str
+        Endings of the files that are predicted for, where a folder is given.
     evaluate : callable, optional
         ``evaluate(model_file, data, progress)``: the figures of a trained model, as a dict that
         JSON can hold.
@@ -47,10 +66,35 @@ class Task:
     train: Callable[..., Any]
     recognizes: Callable[[Path], bool]
     kind: str
+    load: Callable[[Path], Any] | None = None
+    suffixes: Collection[str] = VIDEO_SUFFIXES
     evaluate: Callable[..., Mapping[str, Any]] | None = None
 
 
-_ALL: list[Task] = []
+_ALL = [
+    Task(
+        name="video",
+        about="A class for each clip, from a folder with one sub-folder of video files per class.",
+        options=VideoOptions,
+        train=train_video_classifier,
+        recognizes=holds_clips,
+        kind=video.KIND,
+        load=video.VideoClassifier.load,
+        evaluate=evaluate_video_classifier,
+    ),
+    Task(
+        name="images",
+        about="A class for each image, from a folder with one sub-folder of pictures per class, "
+        "or with IDX files as MNIST comes in.",
+        options=ImageOptions,
+        train=train_image_classifier,
+        recognizes=holds_images,
+        kind=images.KIND,
+        load=images.ImageClassifier.load,
+        suffixes=PICTURE_SUFFIXES,
+        evaluate=evaluate_image_classifier,
+    ),
+]
 TASKS = {task.name: task for task in _ALL}
 
 

@@ -29,21 +29,21 @@ def demo(
 
         from fastrnn.apps import run_demo
         from fastrnn.cli.progress import TerminalProgress
-        from fastrnn.cli.report import print_result
+        from fastrnn.cli.report import print_run
 
         console = Console()
         start = time.perf_counter()
         console.print(f"rendering {5 * clips} clips of moving shapes", highlight=False)
-        with TerminalProgress(console, epochs) as progress:
+        with TerminalProgress(console) as progress:
             result = run_demo(
                 out, clips_per_class=clips, epochs=epochs, seed=seed, progress=progress
             )
-        print_result(console, result.training)
+        print_run(console, result.training.folder, result.training.run.results)
         console.print(f"clips: {result.folder / 'clips'}", markup=False, soft_wrap=True)
         console.print(f"annotated video: {result.annotated}", markup=False, soft_wrap=True)
         console.print(
             f"curves: {result.training.folder / 'curves.png'}", markup=False, soft_wrap=True
         )
         console.print(f"done in {time.perf_counter() - start:.0f} s", highlight=False)
-        if result.training.interrupted:
+        if result.training.run.interrupted:
             raise typer.Exit(EXIT_INTERRUPTED)

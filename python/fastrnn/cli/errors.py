@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 EXIT_ERROR = 1
+EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # as a shell reports a command ended by Ctrl-C
 
 DebugOption = Annotated[
@@ -18,8 +19,8 @@ DebugOption = Annotated[
 
 
 @contextlib.contextmanager
-def errors_in_one_line(debug: bool) -> Iterator[None]:
-    """Print an error as one line and leave with its exit code; with `debug`, let it through.
+def errors_in_one_line(debug: bool, code: int = EXIT_ERROR) -> Iterator[None]:
+    """Print an error as one line and leave with an exit code; with `debug`, let it through.
 
     Warnings are one line each, too.
 
@@ -40,7 +41,7 @@ def errors_in_one_line(debug: bool) -> Iterator[None]:
             raise
         text = " ".join(str(error).split()) or type(error).__name__
         typer.echo(f"fastrnn: error: {text}", err=True)
-        raise typer.Exit(EXIT_ERROR) from None
+        raise typer.Exit(code) from None
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:

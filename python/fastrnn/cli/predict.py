@@ -4,65 +4,121 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastrnn.cli.errors import EXIT_ERROR, DebugOption, errors_in_one_line
 
 if TYPE_CHECKING:
-    from fastrnn.apps import ClipPrediction
+    from fastrnn.apps import VideoClassifier
+    from fastrnn.apps.sources import Source
 
 
 def predict(
     model: Annotated[Path, typer.Argument(help="The model.keras that `fastrnn train` wrote.")],
-    clips: Annotated[list[Path], typer.Argument(help="One or more video files.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders, patterns such as 'clips/**/*.mp4'; with a model of clips also "
+            "the number of a camera or the address of a stream (rtsp://..., http://...)."
+        ),
+    ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per clip and line.")
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
+    windows: Annotated[
+        bool,
+        typer.Option(
+            "--windows",
+            help="Print a line for each window as soon as it ends, not one for each clip; of "
+            "cameras and streams it is always so.",
+        ),
     ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
             metavar="VIDEO",
-            help="Write a copy of the clip with the classes drawn in, .mp4 or .avi; one clip only.",
+            help="Write a copy of the clip with the classes drawn in, .mp4, .avi or .mkv; one "
+            "source only.",
         ),
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Classify CLIPS with MODEL.
+    """Classify SOURCES with MODEL.
 
-    Prints the class of each clip and the probabilities of all classes, the mean over the clip's
-    windows. A clip that cannot be read is named, and the others are still classified; the exit
-    code is then 1.
+    Prints the class and the probabilities of all classes, of a clip the means over its windows.
+    Clips are decoded frame by frame, and no more than a window is kept, however long they are.
+    What cannot be read is named, and the others are still classified; the exit code is then 1.
+    Ctrl-C ends a camera or stream.
 
     Example: fastrnn predict runs/train1/model.keras clip.avi --output annotated.mp4
     """
-    if output is not None and len(clips) > 1:
-        raise typer.BadParameter("takes one clip only", param_hint="--output")
     with errors_in_one_line(debug):
-        from fastrnn.apps import VideoClassifier, annotate_clip
-        from fastrnn.video import VideoError
+        from fastrnn.apps.sources import find_sources
+        from fastrnn.apps.tasks import task_of_model
 
-        classifier = VideoClassifier.load(model)
+        task = task_of_model(model)
+        if task.load is None:
+            raise ValueError(f"{model}: models of the task {task.name} have a command of their own")
+        found = find_sources(sources, task.suffixes)
+        if output is not None and len(found) > 1:
+            raise typer.BadParameter("takes one source only", param_hint="--output")
+        thing = task.load(model)
         failed = 0
-        for path in clips:
+        for source in found:
             try:
-                result = classifier.predict(path)
-            except (VideoError, OSError) as error:
+                if hasattr(thing, "live"):
+                    _watch(thing, source, as_json, windows, output)
+                else:
+                    _print(thing.predict(source), source, as_json)
+            except (RuntimeError, OSError, ValueError) as error:
                 if debug:
                     raise
                 typer.echo(f"fastrnn: error: {error}", err=True)
                 failed += 1
-                continue
-            typer.echo(json.dumps(result.to_dict()) if as_json else _as_text(result))
-            if output is not None:
-                annotate_clip(result, classifier.preprocessing, output)
-                typer.echo(f"wrote {output}", err=as_json)
         if failed:
             raise typer.Exit(EXIT_ERROR)
 
 
-def _as_text(result: ClipPrediction) -> str:
-    order = result.probabilities.argsort()[::-1]
-    shares = "  ".join(f"{result.classes[i]} {result.probabilities[i]:.3f}" for i in order)
-    return f"{result.path}: {result.label}  [{shares}]"
+def _watch(
+    classifier: VideoClassifier,
+    source: Source,
+    as_json: bool,
+    windows: bool,
+    output: Path | None,
+) -> None:
+    """Classify one clip, camera or stream as it is decoded."""
+    from rich.console import Console
+
+    from fastrnn.apps import Watch
+    from fastrnn.apps.classification import Prediction
+    from fastrnn.cli.progress import TerminalProgress
+
+    windows = windows or not isinstance(source, Path)
+    name = str(source)
+    with TerminalProgress(Console(stderr=True)) as progress:
+        watch = Watch(
+            classifier,
+            source,
+            output=output,
+            on_frame=lambda count: progress.advance(f"frames of {name}", count, None),
+        )
+        for window in watch:
+            if windows:
+                _print(window, name, as_json, f" {window.seconds:.2f} s")
+    if not windows:
+        live = watch.live
+        counts = {"frames": live.frame_count, "windows": live.window_count}
+        _print(Prediction(classifier.classes, live.mean), name, as_json, counts=counts)
+    if output is not None:
+        typer.echo(f"wrote {output}", err=as_json)
+
+
+def _print(
+    prediction: Any, source: object, as_json: bool, time: str = "", counts: Any = None
+) -> None:
+    if as_json:
+        typer.echo(json.dumps({"file": str(source)} | prediction.to_dict() | (counts or {})))
+    else:
+        typer.echo(f"{source}{time}: {prediction}")

@@ -1,23 +1,24 @@
-"""Progress of training on the terminal, with rich."""
+"""Progress of a task on the terminal, with rich."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
 from rich.progress import TimeRemainingColumn as Remaining
 
-from fastrnn.apps import EpochStats, TrainingProgress
-from fastrnn.data import Clip, WindowedClips
+from fastrnn.apps import Progress
 
 
-class TerminalProgress(TrainingProgress):
+class TerminalProgress(Progress):
     """Bars for reading and for each epoch, and a line of figures after each epoch."""
 
-    def __init__(self, console: Console, epochs: int) -> None:
+    def __init__(self, console: Console) -> None:
+        super().__init__()
         self.console = console
-        self.epochs = epochs
-        self._bars = Progress(
+        self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
@@ -25,8 +26,10 @@ class TerminalProgress(TrainingProgress):
             TextColumn("{task.fields[figures]}"),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._epoch = 0
 
     def __enter__(self) -> TerminalProgress:
         self._bars.start()
@@ -35,46 +38,48 @@ class TerminalProgress(TrainingProgress):
     def __exit__(self, *exc_info: object) -> None:
         self._bars.stop()
 
-    def _show(self, description: str, done: int, total: int, figures: str = "") -> None:
+    def note(self, text: str) -> None:
+        """Print the line."""
+        style = "yellow" if text.startswith("skipped") else ""
+        self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    def advance(self, what: str, done: int, total: int | None) -> None:
+        """Advance the bar."""
+        self._show(what, done, total)
+        if done == total:
+            self._end()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Note the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Advance the epoch's bar."""
+        figures = f"loss {(logs or {}).get('loss', 0.0):.4f}"
+        self._show(self._epoch_of(self._epoch + 1), batch + 1, self.params.get("steps"), figures)
+
+    def epoch_done(self, row: dict[str, Any], best: bool) -> None:
+        """Print the epoch's figures."""
+        self._end()
+        line = f"{self._epoch_of(row['epoch'])}  {row['seconds']:.1f} s"
+        for name, value in row.items():
+            if name not in ("epoch", "seconds", "learning_rate", "busy"):
+                line += f"  {name} {value:.4f}"
+        if "busy" in row:
+            line += f"  computing {row['busy']:.0%}"
+        self.note(line + ("  best" if best else ""))
+
+    def _epoch_of(self, epoch: int) -> str:
+        return f"epoch {epoch}/{self.params['epochs']}"
+
+    def _show(self, what: str, done: int, total: int | None, figures: str = "") -> None:
         if self._task is None:
-            self._task = self._bars.add_task(description, total=total, figures=figures)
+            self._task = self._bars.add_task(what, total=total, figures=figures)
         self._bars.update(
-            self._task, description=description, completed=done, total=total, figures=figures
+            self._task, description=what, completed=done, total=total, figures=figures
         )
 
     def _end(self) -> None:
         if self._task is not None:
             self._bars.remove_task(self._task)
             self._task = None
-
-    def clip_read(self, clip: Clip, reason: str | None, done: int, total: int) -> None:
-        """Advance the bar; name a clip that was skipped."""
-        if reason is not None:
-            self.console.print(f"skipped {reason}", style="yellow", markup=False, highlight=False)
-        self._show("reading clips", done, total)
-        if done == total:
-            self._end()
-
-    def training_started(self, train: WindowedClips, validation: WindowedClips) -> None:
-        """Say what will be trained on."""
-        classes = np.unique(train.labels).size
-        skipped = len(train.skipped) + len(validation.skipped)
-        self.console.print(
-            f"{classes} classes; training on {len(train.clips)} clips ({len(train)} windows), "
-            f"holding back {len(validation.clips)} ({len(validation)} windows)"
-            + (f", {skipped} skipped" if skipped else ""),
-            highlight=False,
-        )
-
-    def batch_done(self, epoch: int, done: int, total: int, loss: float) -> None:
-        """Advance the epoch's bar."""
-        self._show(f"epoch {epoch}/{self.epochs}", done, total, f"loss {loss:.4f}")
-
-    def epoch_done(self, stats: EpochStats, best: bool) -> None:
-        """Print the epoch's figures."""
-        self._end()
-        line = f"epoch {stats.epoch}/{self.epochs}  {stats.seconds:.1f} s"
-        line += f"  loss {stats.loss:.4f}  acc {stats.accuracy:.3f}"
-        if stats.val_loss is not None:
-            line += f"  val_loss {stats.val_loss:.4f}  val_acc {stats.val_accuracy:.3f}"
-        self.console.print(line + ("  best" if best else ""), highlight=False, soft_wrap=True)

@@ -1,73 +1,66 @@
-"""Results of training as text."""
+"""Results of training and of evaluation as text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fastrnn.apps import Evaluation, TrainingResult
-
 WIDEST_TABLE = 24
 
 
-def print_result(console: Console, result: TrainingResult) -> None:
-    """Print accuracies, confusion matrix and files of a finished training."""
-    if result.interrupted:
-        epoch = (
-            f"epoch {result.best_epoch}" if result.best_epoch else "before the first epoch's end"
-        )
-        console.print(
-            f"interrupted: the best model so far ({epoch}) is saved",
-            style="yellow",
-            highlight=False,
-        )
-    if result.evaluation is not None:
-        print_evaluation(console, result.evaluation, result.classifier.classes)
-    if result.skipped:
-        console.print(f"{len(result.skipped)} clips could not be read and were skipped")
-    _print_files(console, result)
+def print_run(console: Console, folder: Path, results: Mapping[str, Any]) -> None:
+    """Print the figures and files of a training, from its results.json."""
+    if results["interrupted"]:
+        best = results["best_epoch"]
+        saved = f"the best model so far (epoch {best}) is saved" if best else "no epoch was done"
+        line = f"interrupted: {saved}; go on with: fastrnn train --resume {folder}"
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if results.get("validation"):
+        print_figures(console, results["validation"], "held back")
+    if results.get("skipped"):
+        console.print(f"{len(results['skipped'])} files could not be read and were skipped")
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    line = f"{folder}: {', '.join(names)}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def print_evaluation(console: Console, evaluation: Evaluation, classes: Sequence[str]) -> None:
-    """Print accuracies and the confusion matrix."""
-    clips = int(evaluation.confusion.sum())
-    right = int(evaluation.confusion.trace())
-    lines = [
-        f"{clips} held-back clips",
-        f"  accuracy per clip           {evaluation.clip_accuracy:.3f} ({right} of {clips})",
-        f"  accuracy per window         {evaluation.window_accuracy:.3f}",
-        f"  always the commonest class  {evaluation.baseline:.3f}",
-    ]
-    console.print("\n".join(lines), highlight=False)
-    if len(classes) <= WIDEST_TABLE:
-        console.print(_confusion_table(evaluation, classes))
+def print_figures(console: Console, figures: Mapping[str, Any], part: str) -> None:
+    """Print an evaluation: its numbers, and where there are classes the table of each."""
+    confusion = figures.get("confusion")
+    count = f" {sum(map(sum, confusion))}" if confusion else ""
+    console.print(f"{part}{count}", style="bold", highlight=False)
+    numbers = {name: value for name, value in figures.items() if isinstance(value, (int, float))}
+    width = max(map(len, numbers), default=0)
+    for name, value in numbers.items():
+        shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+        note = "  always the commonest class" if name == "baseline" and confusion else ""
+        console.print(f"  {name.replace('_', ' '):{width}}  {shown}{note}", highlight=False)
+    if confusion and len(confusion) <= WIDEST_TABLE:
+        console.print(_confusion_table(figures))
 
 
-def _confusion_table(evaluation: Evaluation, classes: Sequence[str]) -> Table:
+def _confusion_table(figures: Mapping[str, Any]) -> Table:
+    classes, confusion = figures["classes"], figures["confusion"]
     table = Table(
-        title="clips by true class (rows) and predicted class",
+        title="true class (rows) and predicted class",
         title_justify="left",
         box=None,
         padding=(0, 1),
     )
     table.add_column("true", no_wrap=True)
-    for name in classes:
+    for name in [*classes, "recall", "precision"]:
         table.add_column(Text(name), justify="right", no_wrap=True)
-    for row, name in enumerate(classes):
-        counts = [int(count) for count in evaluation.confusion[row]]
+    for row, (name, counts) in enumerate(zip(classes, confusion, strict=True)):
         cells = [
             Text(str(count) if count else "·", style="bold" if column == row else "")
             for column, count in enumerate(counts)
         ]
-        table.add_row(Text(name), *cells)
+        of_class = figures["per_class"][name]
+        shares = [f"{of_class[share]:.3f}" for share in ("recall", "precision")]
+        table.add_row(Text(name), *cells, *shares)
     return table
-
-
-def _print_files(console: Console, result: TrainingResult) -> None:
-    names = sorted(path.name for path in result.folder.iterdir() if path.is_file())
-    console.print(
-        f"{result.folder}: {', '.join(names)}", markup=False, highlight=False, soft_wrap=True
-    )

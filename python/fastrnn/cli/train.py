@@ -1,196 +1,247 @@
-"""`fastrnn train`."""
+"""`fastrnn train`: each task's options are those of its dataclass."""
 
 from __future__ import annotations
 
-import re
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from fastrnn.cli.errors import EXIT_INTERRUPTED, DebugOption, errors_in_one_line
+from fastrnn.cli.errors import EXIT_INTERRUPTED, EXIT_USAGE, DebugOption, errors_in_one_line
 
-FRAMES = "Frames and windows"
-NETWORK = "Network"
-TRAINING = "Training"
-VALIDATION = "Validation"
+if TYPE_CHECKING:
+    from fastrnn.apps import Task
 
+RUN = "Run"
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Return width and height of '32' or '32x24'."""
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text.strip())
-    if match is None:
-        raise typer.BadParameter(f"expected a size such as 32 or 32x24, got '{text}'")
-    return int(match[1]), int(match[2] or match[1])
+# The command takes all words as they are: which options there are is known with the task.
+CONTEXT = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
-def parse_sizes(text: str | None) -> tuple[int, ...] | None:
-    """Return the numbers of '128,64', or None."""
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"expected numbers such as 128 or 128,64, got '{text}'") from None
+def train(context: typer.Context) -> None:
+    """Train a network on a folder of clips, images or other data."""
+    words = context.args
+    with errors_in_one_line("--debug" in words):
+        task = _task_of(words)
+    code = command_of(task).main(words, prog_name=context.command_path, standalone_mode=False)
+    if isinstance(code, int):
+        raise typer.Exit(code)
 
 
-def train(
-    folder: Annotated[
-        Path, typer.Argument(help="Folder with one sub-folder of video files per class.")
-    ],
-    epochs: Annotated[
-        int, typer.Option(min=1, help="Passes over the training clips.", rich_help_panel=TRAINING)
-    ] = 40,
-    batch: Annotated[
-        int, typer.Option(min=1, help="Windows per step.", rich_help_panel=TRAINING)
-    ] = 32,
-    lr: Annotated[
-        float,
-        typer.Option(help="Adam's learning rate at the start.", rich_help_panel=TRAINING),
-    ] = 1e-3,
-    shift: Annotated[
+def _task_of(words: list[str]) -> Task:
+    """The task that is named, or that the run to resume is of, or whose data are named."""
+    from fastrnn.apps.run import arguments_of
+    from fastrnn.apps.tasks import TASKS, task_for, task_named
+
+    named = _value_of("--task", words)
+    if named is not None:
+        return task_named(named)
+    run = _value_of("--resume", words)
+    if run is not None:
+        return task_named(arguments_of(run)["task"])
+    data = _first_argument(words)
+    if data is None or {"-h", "--help"} & set(words):
+        return TASKS["video"]
+    return task_for(Path(data))
+
+
+def _value_of(flag: str, words: list[str]) -> str | None:
+    for number, word in enumerate(words):
+        if word == flag and number + 1 < len(words):
+            return words[number + 1]
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _first_argument(words: list[str]) -> str | None:
+    """The first word that is neither an option nor an option's value."""
+    from fastrnn.apps.settings import settings_of
+    from fastrnn.apps.tasks import TASKS
+
+    alone = {"--debug", "--profile"}
+    for task in TASKS.values():
+        alone |= {_flag(each) for each, hint in settings_of(task.options) if hint is bool}
+    is_value = False
+    for word in words:
+        if not word.startswith("-") and not is_value:
+            return word
+        is_value = word.startswith("-") and "=" not in word and word not in alone
+    return None
+
+
+def command_of(task: Task) -> Any:
+    """The command for one task, with its options."""
+    app = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command(no_args_is_help=True)(_command(task))
+    return typer.main.get_command(app)
+
+
+def _command(task: Task) -> Callable[..., None]:
+    """The task's options between those of every training."""
+    from fastrnn.apps.settings import settings_of
+    from fastrnn.apps.tasks import TASKS
+
+    settings = settings_of(task.options)
+
+    def run(**given: Any) -> None:
+        own = {each.name: given.pop(each.name) for each, _ in settings}
+        _run(task, own, **given)
+
+    run.__doc__ = f"""Train a network. {task.about}
+
+    This page is of --task {task.name}; there are {", ".join(TASKS)}. By default the task is what
+    the data are clearly for.
+
+    The folder of results, runs/train1, holds the best and the last model, history.csv, args.json,
+    results.json and curves.png. Ctrl-C saves and says how to go on; a training whose process was
+    killed goes on with --resume, too, and ends as if nothing had happened.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Example: fastrnn train DATA --task {task.name} --epochs 20
+    """
+    common = list(inspect.signature(_run, eval_str=True).parameters.values())[2:]
+    common[1:1] = [_parameter(each, hint) for each, hint in settings]
+    run.__signature__ = inspect.Signature(common)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in common}
+    return run
+
+
+def _run(
+    task: Any,
+    settings: dict[str, Any],
+    *,
+    data: Annotated[Path | None, typer.Argument(help="The folder to learn from.")] = None,
+    task_name: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="NAME",
+            help="What to learn; each task has options of its own.",
+            show_default="by what the data are",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Parent folder of the results.", rich_help_panel=RUN)
+    ] = Path("runs"),
+    name: Annotated[
+        str, typer.Option(help="Results go to OUT/NAME1, NAME2, ...", rich_help_panel=RUN)
+    ] = "train",
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with the training in this folder, on its data and with its options.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    save_steps: Annotated[
         int | None,
         typer.Option(
-            min=0,
-            help="Move training pictures at random by up to this many pixels.",
-            show_default="an eighth of the picture",
-            rich_help_panel=TRAINING,
+            min=1,
+            help="Save a checkpoint after so many steps, too.",
+            show_default="after each epoch alone",
+            rich_help_panel=RUN,
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Seed of all that is random.", rich_help_panel=TRAINING)
-    ] = 0,
-    size: Annotated[
-        str | None,
+    profile: Annotated[
+        bool,
         typer.Option(
-            metavar="WIDTH[xHEIGHT]",
-            help="Resize frames to this many pixels.",
-            show_default="48 where there are convolutions, else 32",
-            rich_help_panel=FRAMES,
+            "--profile",
+            help="Tell which share of each epoch is computing, not waiting for data.",
+            rich_help_panel=RUN,
         ),
-    ] = None,
-    colour: Annotated[
-        bool, typer.Option("--colour", help="Keep the colours.", rich_help_panel=FRAMES)
     ] = False,
-    window: Annotated[
-        int, typer.Option(min=1, help="Frames in a window.", rich_help_panel=FRAMES)
-    ] = 16,
-    stride: Annotated[
-        int, typer.Option(min=1, help="Frames between window starts.", rich_help_panel=FRAMES)
-    ] = 4,
-    step: Annotated[
-        int, typer.Option(min=1, help="Use every so many-th frame.", rich_help_panel=FRAMES)
-    ] = 1,
-    view: Annotated[
-        str,
-        typer.Option(
-            help="What the network sees: pixels as they are; background: minus the window's mean "
-            "picture; difference: minus the frame before.",
-            metavar="pixels|background|difference",
-            rich_help_panel=FRAMES,
-        ),
-    ] = "background",
-    model: Annotated[
-        str,
-        typer.Option(
-            help="The network: convolutions over each frame, then LSTM or GRU layers; a ConvLSTM; "
-            "LSTM layers over the rows of each frame, or over whole frames.",
-            metavar="cnn-lstm|cnn-gru|convlstm|rows-lstm|frames-lstm",
-            rich_help_panel=NETWORK,
-        ),
-    ] = "cnn-lstm",
-    units: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N[,N...]",
-            help="Units of each recurrent layer.",
-            show_default="what suits the network",
-            rich_help_panel=NETWORK,
-        ),
-    ] = None,
-    filters: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N[,N...]",
-            help="Filters of each convolution.",
-            show_default="what suits the network",
-            rich_help_panel=NETWORK,
-        ),
-    ] = None,
-    dropout: Annotated[
-        float,
-        typer.Option(help="Share dropped after each recurrent layer.", rich_help_panel=NETWORK),
-    ] = 0.2,
-    validation: Annotated[
-        float,
-        typer.Option("--val", help="Part of the clips held back.", rich_help_panel=VALIDATION),
-    ] = 0.2,
-    validation_group: Annotated[
-        str | None,
-        typer.Option(
-            "--val-group",
-            metavar="REGEX",
-            help="Hold back whole groups: clips whose names match alike stay together, such as "
-            "'[^_]+' for person_action.avi.",
-            rich_help_panel=VALIDATION,
-        ),
-    ] = None,
-    validation_match: Annotated[
-        str | None,
-        typer.Option(
-            "--val-match",
-            metavar="REGEX",
-            help="Hold back exactly the clips whose names match.",
-            rich_help_panel=VALIDATION,
-        ),
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Parent folder of the results.")] = Path("runs"),
-    name: Annotated[str, typer.Option(help="Results go to OUT/NAME1, NAME2, ...")] = "train",
     debug: DebugOption = False,
 ) -> None:
-    """Train a network on a folder with one sub-folder of clips per class.
-
-    Whole clips are held back to measure accuracy, per window and per clip. The folder of results
-    holds model.keras (weights, class names and preprocessing), history.csv, args.json,
-    results.json, curves.png and confusion.png. Ctrl-C ends training and keeps the best model.
-
-    Example: fastrnn train clips --epochs 60 --val-group '[^_]+'
-    """
-    sides = None if size is None else parse_size(size)
-    layer_units, layer_filters = parse_sizes(units), parse_sizes(filters)
+    """Train a task with its settings, or go on with a run."""
+    if (resume is None) == (data is None):
+        raise typer.BadParameter("give either DATA or --resume RUN")
+    with errors_in_one_line(debug, EXIT_USAGE):
+        options = task.options(**settings)
     with errors_in_one_line(debug):
         from rich.console import Console
 
-        from fastrnn.apps import NETWORKS, Architecture, TrainingOptions, train_classifier
+        from fastrnn.apps import TrainingRun, tasks
         from fastrnn.cli.progress import TerminalProgress
-        from fastrnn.cli.report import print_result
-        from fastrnn.video import Preprocessing
+        from fastrnn.cli.report import print_run
 
-        architecture = Architecture(model, layer_units, layer_filters, dropout)
-        width, height = sides or (NETWORKS[model].size,) * 2
-        options = TrainingOptions(
-            preprocessing=Preprocessing(
-                width=width,
-                height=height,
-                window=window,
-                stride=stride,
-                frame_step=step,
-                view=view,  # type: ignore[arg-type]  # checked by Preprocessing
-                colour=colour,
-            ),
-            architecture=architecture,
-            epochs=epochs,
-            batch_size=batch,
-            learning_rate=lr,
-            shift=min(width, height) // 8 if shift is None else shift,
-            validation=validation,
-            validation_group=validation_group,
-            validation_match=validation_match,
-            seed=seed,
-        )
         console = Console()
-        with TerminalProgress(console, epochs) as progress:
-            result = train_classifier(folder, options, out=out, name=name, progress=progress)
-        print_result(console, result)
-        if result.interrupted:
+        with TerminalProgress(console) as progress:
+            how: dict[str, Any] = {
+                "progress": progress,
+                "save_steps": save_steps,
+                "profile": profile,
+            }
+            if resume is not None:
+                run = TrainingRun.resume(resume, **how)
+                tasks.resume(run)
+            else:
+                run = TrainingRun(out, name, **how)
+                task.train(data, options, run=run)
+        print_run(console, run.path, run.results)
+        if run.interrupted:
             raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _parameter(each: Any, hint: Any) -> inspect.Parameter:
+    """A field of the options as a parameter of the command."""
+    about = each.metadata
+    extra: dict[str, Any] = {}
+    parse = about["parse"]
+    if parse is None and any(
+        getattr(kind, "__origin__", kind) is tuple for kind in (hint, *get_args(hint))
+    ):
+        parse = _parse_ints
+        extra["metavar"] = "N[,N...]"
+    if parse is not None:
+        extra["parser"] = _parser(parse)
+        hint = str | None
+    if about["metavar"]:
+        extra["metavar"] = about["metavar"]
+    if about["shown"]:
+        extra["show_default"] = about["shown"]
+    flag = _flag(each)
+    option = typer.Option(flag, help=about["help"], rich_help_panel=about["panel"], **extra)
+    default = each.default
+    if parse is not None and isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    return inspect.Parameter(
+        each.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[hint, option],
+    )
+
+
+def _flag(each: Any) -> str:
+    flag: str = each.metadata["flag"] or "--" + each.name.replace("_", "-")
+    return flag
+
+
+def _parser(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
+    def parsed(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return parsed
+
+
+def _parse_ints(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"expected numbers such as 128 or 128,64, got '{text}'") from None

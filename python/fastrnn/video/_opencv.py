@@ -38,7 +38,7 @@ def opencv() -> ModuleType:
 
 
 class OpenCVDecoder:
-    """A file's video; raises `ValueError` with the reason why not.
+    """The video of a file, a stream or a camera; raises `ValueError` with the reason why not.
 
     Attributes
     ----------
@@ -47,20 +47,22 @@ class OpenCVDecoder:
         When the last frame is to be shown, in seconds.
     """
 
-    def __init__(self, path: Path, gray: bool) -> None:
+    def __init__(self, source: Path | str | int, gray: bool) -> None:
         cv2 = self._cv2 = opencv()
         self._gray = gray
         # Other backends take a name with digits for a pattern of image files.
-        registry = cv2.videoio_registry
-        api = cv2.CAP_FFMPEG if cv2.CAP_FFMPEG in registry.getBackends() else cv2.CAP_ANY
+        ffmpeg = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
+        api = cv2.CAP_FFMPEG if ffmpeg and not isinstance(source, int) else cv2.CAP_ANY
         try:
-            capture = cv2.VideoCapture(str(path), api)
+            capture = cv2.VideoCapture(source if isinstance(source, int) else str(source), api)
             opened = capture.isOpened()
         except cv2.error as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"not a readable video ({reason})") from error
         if not opened:
-            reason = "the file is empty" if path.stat().st_size == 0 else "not a video"
+            if not isinstance(source, Path):
+                raise ValueError("cannot be opened")
+            reason = "the file is empty" if source.stat().st_size == 0 else "not a video"
             raise ValueError(f"cannot be opened, {reason} or of an unknown format")
         self._capture = capture
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))

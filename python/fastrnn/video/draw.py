@@ -57,6 +57,14 @@ def draw_line(
     cv2.line(picture, start, end, colour, thickness, lineType=cv2.LINE_AA)
 
 
+def as_gray(picture: Picture) -> Picture:
+    """(H, W) of (H, W, 3) blue, green, red; a picture that is grey already stays as it is."""
+    if picture.ndim == 2:
+        return picture
+    cv2 = opencv()
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
 def write_png(path: str | os.PathLike[str], picture: Picture) -> None:
     """Write `picture`, (H, W) grey or (H, W, 3) blue, green, red, to a PNG file.
 

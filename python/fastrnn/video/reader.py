@@ -1,4 +1,4 @@
-"""Frames of a video file, strictly in the order in which they are stored."""
+"""Frames of a video file, a camera or a stream, strictly in the order in which they come."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ClipInfo:
 
 
 class FrameReader:
-    """Iterate over the frames of one video file.
+    """Iterate over the frames of one video file, camera or stream.
 
     The file is decoded from its first frame on, in order, until the decoder stops. Neither the
     frame count of the header nor inexact seeking is relied on: both are wrong for many files. A
@@ -52,8 +52,9 @@ class FrameReader:
 
     Parameters
     ----------
-    path : str or os.PathLike
-        A video file.
+    path : str, os.PathLike or int
+        A video file, the address of a stream (``rtsp://...``, ``http://...``), or the number of
+        a camera.
     gray : bool
         True for frames of one channel (H, W), False for OpenCV's blue, green, red (H, W, 3).
     backend : {"auto", "opencv", "pyav"}
@@ -84,19 +85,27 @@ class FrameReader:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, gray: bool = False, backend: str = "auto"
+        self, path: str | os.PathLike[str] | int, *, gray: bool = False, backend: str = "auto"
     ) -> None:
         if backend not in BACKENDS:
             raise ValueError(f"FrameReader: backend must be one of {BACKENDS}, got {backend!r}")
-        self.path = Path(path)
+        self.path = Path(str(path))
         self.gray = gray
         self.backend = backend
-        if not self.path.is_file():
+        live = isinstance(path, int) or "://" in str(path)
+        self._live = path if isinstance(path, int) else str(path) if live else None
+        if self._live is None and not self.path.is_file():
             raise FileNotFoundError(f"no such video file: {self.path}")
         self._decoder = self._opened()
         self._start()
 
     def _opened(self) -> OpenCVDecoder | PyAVDecoder:
+        if self._live is not None:
+            try:
+                return OpenCVDecoder(self._live, self.gray)
+            except ValueError as error:
+                name = f"camera {self._live}" if isinstance(self._live, int) else self._live
+                raise VideoError(f"{name}: {error}") from None
         try:
             if self.backend != "pyav":
                 try:

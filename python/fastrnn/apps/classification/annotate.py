@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 
-from fastrnn.apps.classifier import ClipPrediction, FloatArray
-from fastrnn.video import FrameReader, FrameWriter, Preprocessing
+from fastrnn.apps.classification.prediction import FloatArray
 from fastrnn.video._opencv import opencv
 from fastrnn.video.draw import WHITE, Picture, put_text, text_size
 
@@ -18,42 +15,9 @@ MIN_WIDTH = 360
 LINE_HEIGHT = 20
 
 
-def annotate_clip(
-    prediction: ClipPrediction, preprocessing: Preprocessing, output: str | os.PathLike[str]
-) -> None:
-    """Write a copy of the clip with the most probable classes drawn into each frame.
-
-    Parameters
-    ----------
-    prediction : ClipPrediction
-        As `VideoClassifier.predict` returns it. Each frame shows the probabilities of the last
-        window that has ended, so nothing is shown that a live stream could not know; frames
-        before the end of the first window show that window's.
-    preprocessing : Preprocessing
-        Of the classifier that made the prediction.
-    output : str or os.PathLike
-        Video file to write, ``.mp4`` or ``.avi``.
-
-    Raises
-    ------
-    ValueError
-        If the suffix of `output` is unknown.
-    fastrnn.video.VideoError
-        If the clip cannot be read again or the copy cannot be encoded.
-    """
-    ends = prediction.window_starts + preprocessing.span - 1
-    with (
-        FrameReader(prediction.path) as frames,
-        FrameWriter(output, fps=frames.info.fps) as writer,
-    ):
-        for number, frame in enumerate(frames):
-            current = max(int(np.searchsorted(ends, number, side="right")) - 1, 0)
-            writer.write(
-                annotate_frame(frame, prediction.classes, prediction.window_probabilities[current])
-            )
-
-
-def annotate_frame(frame: Picture, classes: tuple[str, ...], probabilities: FloatArray) -> Picture:
+def annotate_frame(
+    frame: Picture, classes: tuple[str, ...], probabilities: FloatArray | None
+) -> Picture:
     """Draw the most probable classes into a copy of one frame.
 
     Parameters
@@ -62,8 +26,8 @@ def annotate_frame(frame: Picture, classes: tuple[str, ...], probabilities: Floa
         (H, W, 3) uint8.
     classes : tuple of str
         Their names.
-    probabilities : ndarray
-        (classes,) float32.
+    probabilities : ndarray or None
+        (classes,) float32; with None nothing is drawn.
 
     Returns
     -------
@@ -76,6 +40,8 @@ def annotate_frame(frame: Picture, classes: tuple[str, ...], probabilities: Floa
     # Even sizes, which the encoders' subsampled colour needs.
     size = (max(width * factor // 2 * 2, 2), max(height * factor // 2 * 2, 2))
     picture = np.array(cv2.resize(frame, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    if probabilities is None:
+        return picture
     ranking = probabilities.argsort()[::-1][:SHOWN_CLASSES]
     names = [f"{classes[index]} {probabilities[index]:.0%}" for index in ranking]
     wide = min(max(max(text_size(name)[0] for name in names) + 16, 150), size[0])

@@ -1,0 +1,224 @@
+"""Training of a classifier on a folder of clips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastrnn.apps.classification.augment import shift_window
+from fastrnn.apps.classification.evaluation import Evaluation, evaluate_windows
+from fastrnn.apps.classification.options import TrainingOptions, VideoOptions
+from fastrnn.apps.classification.result import TrainingResult, fit_classifier
+from fastrnn.apps.classification.video import VideoClassifier
+from fastrnn.apps.run import Progress, TrainingRun
+from fastrnn.data import Clip, Split, VideoDataset, scan_folder, split_clips, split_matching
+from fastrnn.video import Preprocessing, VideoError
+
+
+def train_video_classifier(
+    folder: str | os.PathLike[str],
+    options: VideoOptions | None = None,
+    *,
+    run: TrainingRun | None = None,
+) -> TrainingResult[VideoClassifier]:
+    """Train a network on a folder with one sub-folder of clips per class.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        The clips: ``folder/<class>/<clip>.avi``.
+    options : VideoOptions, optional
+        How to train.
+    run : TrainingRun, optional
+        Where the results go, and who is told of the progress.
+
+    Returns
+    -------
+    TrainingResult
+        The model of the best epoch, its figures and its folder.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If the folder is missing or a file.
+    ValueError
+        If it holds fewer than two classes, or too few clips to hold back a part.
+    fastrnn.video.VideoError
+        If no clip of a class, or none of the validation part, can be read.
+
+    Notes
+    -----
+    The model of the epoch with the lowest loss on the validation part, or on the training part
+    where nothing is held back, is kept. Equal options and clips give equal results on the same
+    machine. Everything random is seeded, NumPy's global generator too. Frames are kept in their
+    final size as far as the memory goes, and decoded anew in each epoch beyond that.
+
+    Examples
+    --------
+    >>> from fastrnn.apps import VideoOptions, train_video_classifier
+    >>> result = train_video_classifier("clips", VideoOptions(epochs=20))     # doctest: +SKIP
+    >>> result.evaluation.accuracy                                            # doctest: +SKIP
+    0.9
+    """
+    options, run = options or VideoOptions(), run or TrainingRun()
+    clips = scan_folder(folder)
+    split = split_files(clips.clips, options)
+    reading = _Reading(run.progress, len(clips.clips))
+    train = reading.windows(
+        split.train,
+        options.preprocessing,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        jitter=True,
+        augment=partial(shift_window, most=options.largest_shift),
+        memory=options.memory,
+    )
+    missing = np.setdiff1d(np.arange(len(clips.classes)), _labels_of_clips(train))
+    if missing.size:
+        names = ", ".join(clips.classes[label] for label in missing)
+        raise VideoError(
+            f"no usable clip to train on in class {names} "
+            f"({len(reading.skipped)} clips could not be read)"
+        )
+    held_back = None
+    if split.validation:
+        held_back = reading.windows(
+            split.validation, options.preprocessing, shuffle=False, memory=options.memory
+        )
+    counts = {
+        "train_clips": len(train.paths),
+        "validation_clips": 0 if held_back is None else len(held_back.paths),
+    }
+    run.progress.note(
+        f"{len(clips.classes)} classes; training on {len(train.paths)} clips ({train.n} windows), "
+        f"holding back {counts['validation_clips']} ({0 if held_back is None else held_back.n} "
+        "windows)" + (f", {len(reading.skipped)} skipped" if reading.skipped else "")
+    )
+    run.start("video", folder, options)
+    classifier = VideoClassifier(clips.classes, options.preprocessing, options.architecture)
+    fit_classifier(run, classifier, options, train, held_back)
+    evaluation = None
+    if held_back is not None:
+        evaluation = _evaluate(classifier, held_back, _labels_of_clips(train))
+    result = TrainingResult(run, classifier, evaluation, reading.skipped)
+    result.finish(counts)
+    return result
+
+
+def evaluate_video_classifier(
+    model: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """How well a model does on a folder of clips with the same classes.
+
+    Parameters
+    ----------
+    model : path
+        A file that `VideoClassifier.save` wrote.
+    folder : path
+        ``folder/<class>/<clip>.avi``; classes may be missing.
+    progress : Progress, optional
+        Told of what happens.
+
+    Returns
+    -------
+    dict
+        As `Evaluation.to_dict`, and ``skipped``, the clips that cannot be read.
+
+    Raises
+    ------
+    ValueError
+        If there are other classes in the folder.
+    fastrnn.video.VideoError
+        If no clip can be read.
+    """
+    classifier = VideoClassifier.load(model)
+    found = scan_folder(folder)
+    clips = relabelled(found.clips, found.classes, classifier.classes, folder)
+    reading = _Reading(progress or Progress(), len(clips))
+    windows = reading.windows(clips, classifier.preprocessing, shuffle=False)
+    skipped = {str(path): reason for path, reason in reading.skipped}
+    return _evaluate(classifier, windows).to_dict() | {"skipped": skipped}
+
+
+def split_files(files: Sequence[Clip], options: TrainingOptions) -> Split:
+    """Hold back what the options say."""
+    if options.validation_match:
+        return split_matching(files, options.validation_match)
+    return split_clips(
+        files, fraction=options.validation, group=options.validation_group, seed=options.seed
+    )
+
+
+def relabelled(
+    files: Sequence[Clip],
+    classes: tuple[str, ...],
+    known: tuple[str, ...],
+    folder: str | os.PathLike[str],
+) -> list[Clip]:
+    """Files with the numbers that their classes have among those of a model."""
+    unknown = sorted(set(classes) - set(known))
+    if unknown:
+        raise ValueError(
+            f"{folder}: the model does not know the classes {', '.join(unknown)}; "
+            f"it knows {', '.join(known)}"
+        )
+    return [Clip(file.path, known.index(classes[file.label])) for file in files]
+
+
+class _Reading:
+    """Tells of the clips that are read for the first time, and notes those that are skipped."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self.progress = progress
+        self.total = total
+        self.done = 0
+        self.skipped: list[tuple[Path, str]] = []
+
+    def windows(
+        self, clips: Sequence[Clip], preprocessing: Preprocessing, **options: Any
+    ) -> VideoDataset:
+        """The windows of clips as a data set, by `options` of `VideoDataset`."""
+        paths, labels = [clip.path for clip in clips], [clip.label for clip in clips]
+        before = len(self.skipped)
+        try:
+            return VideoDataset(paths, preprocessing, labels, on_clip=self._note, **options)
+        except ValueError as error:
+            if len(self.skipped) - before < len(paths):
+                raise
+            raise VideoError(f"none of {len(paths)} video files can be read: {error}") from None
+
+    def _note(self, path: Path, reason: str | None) -> None:
+        self.done += 1
+        if reason is not None:
+            self.skipped.append((path, reason))
+            self.progress.note(f"skipped {reason}")
+        self.progress.advance("reading clips", self.done, self.total)
+
+
+def _labels_of_clips(windows: VideoDataset) -> Any:
+    assert windows.labels is not None
+    return windows.labels[np.unique(windows.clip_of, return_index=True)[1]]
+
+
+def _evaluate(
+    classifier: VideoClassifier, windows: VideoDataset, train_labels: Any = None
+) -> Evaluation:
+    probabilities = classifier.model.predict(windows, verbose=0)
+    return evaluate_windows(
+        probabilities, windows.clip_of, _labels_of_clips(windows), classifier.classes, train_labels
+    )
+
+
+def holds_clips(path: Path) -> bool:
+    """Whether a path is a folder with sub-folders of video files."""
+    try:
+        return path.is_dir() and bool(scan_folder(path).clips)
+    except ValueError:
+        return False

@@ -16,7 +16,7 @@ from fastrnn.apps.run import TrainingRun
 folder, match = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
 run = TrainingRun(name="next-frame")
 predictor = train_next_frame(folder, NextFrameOptions(validation_match=match), run=run)
-for row in run.results["validation"]:
+for row in run.results["errors"]:
     print(f"{row['steps']} ahead  {row['method']:12}  MSE {row['mse']:.5f}  {row['psnr']:.1f} dB")
 
 clip = find_clips(folder)[0].path

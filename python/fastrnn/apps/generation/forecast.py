@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fastrnn.apps.generation.flow import carry_on
 from fastrnn.apps.generation.next_frame import roll_out
 from fastrnn.models import Model
-from fastrnn.video._opencv import opencv
-
-FloatArray = npt.NDArray[np.float32]
 
 # A pixel moves where its standard deviation over a window is above this share of the grey scale.
 MOVING = 0.05
@@ -96,32 +94,3 @@ def evaluate_forecast(
         ForecastError(method, steps, total / count, moved / max(pixels, 1))
         for (steps, method), (total, count, moved, pixels) in sums.items()
     ]
-
-
-def carry_on(before: FloatArray, last: FloatArray, count: int) -> list[FloatArray]:
-    """Have everything move on as it did from one frame to the next.
-
-    Parameters
-    ----------
-    before, last : ndarray
-        (N, H, W, C), two frames, values from 0 to 1.
-    count : int
-        Frames to predict.
-
-    Returns
-    -------
-    list of ndarray
-        (N, H, W, C) each.
-    """
-    cv2 = opencv()
-    rows, columns = np.indices(last.shape[1:3], dtype=np.float32)
-    results = np.empty((count, *last.shape), np.float32)
-    for number, (old, new) in enumerate(zip(before, last, strict=True)):
-        grey = [np.uint8(255 * picture.mean(axis=-1)) for picture in (new, old)]
-        # From the new frame back to the old one: where each pixel came from.
-        flow = cv2.calcOpticalFlowFarneback(*grey, None, 0.5, 3, 9, 3, 5, 1.1, 0)
-        for step in range(count):
-            x, y = columns + (step + 1) * flow[..., 0], rows + (step + 1) * flow[..., 1]
-            moved = cv2.remap(new, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            results[step, number] = moved.reshape(new.shape)
-    return list(results)

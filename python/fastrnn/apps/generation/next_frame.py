@@ -9,20 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 from fastrnn import layers
+from fastrnn.apps.generation.flow import with_carried
 from fastrnn.models import Model
 
 FloatArray = npt.NDArray[np.float32]
 
-STILL = 6.0  # logit of a pixel's staying in its place, before training
+TRUST = 4.0  # logit of a pixel's being where the flow puts it, before training
+GAIN = 8.0  # of the difference between what was and what is expected, before training
 
 
-def build_predictor(frame_shape: tuple[int, int, int], filters: int, reach: int) -> Model:
+def build_predictor(frame_shape: tuple[int, int, int], filters: int, reach: int = 1) -> Model:
     """A network from frames to the frame that follows each of them.
 
-    Two ConvLSTM layers at half the size watch the motion. For each pixel they give the shares of
-    the last frame's pixels around it that move there, which sum to one, and a correction for
-    what no motion explains. An image is thus carried along, not painted anew, and stays sharp
-    where the prediction is fed back (Finn et al. 2016, Jia et al. 2016).
+    It starts from what optical flow predicts, everything going on as it moved last, and learns
+    where that is wrong. Two ConvLSTM layers at half the size watch the motion. For each pixel
+    they give the shares of the pixels around it that move there, which sum to one, and a
+    correction for what no motion explains. A picture is thus carried along, not painted anew,
+    and stays sharp where predictions are fed back (Finn et al. 2016, Jia et al. 2016).
 
     Parameters
     ----------
@@ -31,50 +34,58 @@ def build_predictor(frame_shape: tuple[int, int, int], filters: int, reach: int)
     filters : int
         Channels of the hidden layers.
     reach : int
-        How many pixels something may move from one frame to the next.
+        How many pixels away the flow's prediction may be wrong.
 
     Returns
     -------
     Model
-        From frames (N, T, H, W, C) with values from 0 to 1 to as many.
+        From (N, T, H, W, 2 C), as `with_carried` makes it of frames with values from 0 to 1, to
+        the next frames (N, T, H, W, C).
 
     Examples
     --------
     >>> from fastrnn.apps.generation.next_frame import build_predictor
-    >>> build_predictor((12, 16, 1), filters=4, reach=1).output_shape
+    >>> build_predictor((12, 16, 1), filters=4).output_shape
     (None, None, 12, 16, 1)
     """
     height, width, channels = frame_shape
     if height % 2 or width % 2:
         raise ValueError(f"next frame: frames' sides must be even, got {width}x{height}")
-    side = 2 * reach + 1
-    frames = layers.Input((None, *frame_shape), name="frames")
+    taps = (2 * reach + 1) ** 2
     same: dict[str, Any] = {"padding": "same"}
-    seen = layers.ConvLSTM2D(filters, 3, strides=2, return_sequences=True, **same)(frames)
+    fixed: dict[str, Any] = {"use_bias": False, "trainable": False}
+    both = layers.Input((None, height, width, 2 * channels), name="frames")
+
+    contrast = layers.Conv2D(2 * channels, 1, name="contrast")
+    seen = contrast(both)
+    seen = layers.ConvLSTM2D(filters, 3, strides=2, return_sequences=True, **same)(seen)
     seen = layers.ConvLSTM2D(filters, 3, return_sequences=True, **same)(seen)
     seen = layers.Conv2DTranspose(filters, 4, strides=2, activation="relu", **same)(seen)
-    shares = layers.Conv2D(side * side, 3, name="shares", **same)(seen)
-    shares = layers.Softmax()(shares)
+    shares = layers.Conv2D(taps, 3, name="shares", **same)
+    share = layers.Softmax()(shares(seen))
+    share = layers.Concatenate()([share] * channels) if channels > 1 else share
+
+    carried = layers.Conv2D(channels, 1, name="carried", **fixed)
     around = layers.DepthwiseConv2D(
-        side, depth_multiplier=side * side, use_bias=False, name="around", **same
+        2 * reach + 1, depth_multiplier=taps, name="around", **same, **fixed
     )
-    if channels > 1:
-        shares = layers.Concatenate()([shares] * channels)
-    summed = layers.Conv2D(channels, 1, groups=channels, use_bias=False, name="summed")
-    moved = summed(layers.Multiply()([around(frames), shares]))
-    correction = layers.Conv2D(channels, 3, kernel_initializer="zeros", name="correction", **same)(
-        seen
-    )
-    model = Model(frames, layers.Add()([moved, correction]), name="next_frame")
-    # Fixed: each tap's kernel picks one neighbour, and the weighted neighbours are added up.
-    taps = np.eye(side * side, dtype=np.float32).reshape(side, side, 1, side * side)
-    around.set_weights([np.repeat(taps, channels, axis=2)])
+    summed = layers.Conv2D(channels, 1, groups=channels, name="summed", **fixed)
+    moved = summed(layers.Multiply()([around(carried(both)), share]))
+    correction = layers.Conv2D(channels, 3, kernel_initializer="zeros", name="correction", **same)
+    model = Model(both, layers.Add()([moved, correction(seen)]), name="next_frame")
+
+    one = np.eye(channels, dtype=np.float32)
+    carried.set_weights([np.vstack([one, 0 * one])[None, None]])
+    # Each tap's kernel picks one neighbour; the weighted neighbours are added up.
+    picks = np.eye(taps, dtype=np.float32).reshape(2 * reach + 1, 2 * reach + 1, 1, taps)
+    around.set_weights([np.repeat(picks, channels, axis=2)])
     summed.set_weights([np.ones(summed.kernel.shape, np.float32)])
-    around.trainable = summed.trainable = False
-    # What is not known to move stands still.
-    still = np.zeros(side * side, np.float32)
-    still[side * side // 2] = STILL
-    model.get_layer("shares").set_weights([model.get_layer("shares").get_weights()[0], still])
+    # Where training starts: what moved is easy to see, and flow is taken at its word.
+    difference = np.vstack([np.hstack([one, GAIN * one]), np.hstack([0 * one, -GAIN * one])])
+    contrast.set_weights([difference[None, None], np.zeros(2 * channels, np.float32)])
+    trusted = np.zeros(taps, np.float32)
+    trusted[taps // 2] = TRUST
+    shares.set_weights([shares.get_weights()[0], trusted])
     return model
 
 
@@ -96,10 +107,13 @@ def roll_out(model: Model, clips: FloatArray, count: int) -> Iterator[FloatArray
         (N, H, W, C), values from 0 to 1; each is the input of the next.
     """
     stream = model.stream(len(clips))
+    inputs = with_carried(clips)
     for step in range(clips.shape[1]):
-        frame = stream.step(clips[:, step])
+        frame = stream.step(inputs[:, step])
+    before = last = clips[:, -1]
     for step in range(count):
         if step:
-            frame = stream.step(frame)
-        frame = np.clip(frame, 0, 1)
-        yield frame
+            pair = np.stack([before, last], axis=1)
+            frame = stream.step(with_carried(pair)[:, 1])
+        before, last = last, np.clip(frame, 0, 1)
+        yield last

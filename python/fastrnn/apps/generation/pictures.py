@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from fastrnn._files import files_under
 from fastrnn.apps.run import Progress
 from fastrnn.datasets.mnist import load_data, read_idx
 from fastrnn.utils import load_img, save_img
+from fastrnn.utils.images import PICTURE_SUFFIXES
 
 Pixels = npt.NDArray[np.uint8]
 
-SUFFIXES = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
 FOLDER_SIZE = 32  # side of pictures from files, where nothing is said
 
 
@@ -89,7 +90,7 @@ def read_pictures(
         labels = sorted(folder.glob("train-labels*idx1-ubyte*"))
         pixels = np.asarray(read_idx(images[0]), np.uint8)[..., None]
         return Pictures(pixels, read_idx(labels[0]).astype(np.int64) if labels else None)
-    files = picture_files(folder)
+    files = files_under(folder, PICTURE_SUFFIXES)
     pixels, kept = _read_files(files, size or FOLDER_SIZE, colour, progress or Progress())
     if not kept:
         raise ValueError(f"{folder}: holds no picture that can be read")
@@ -97,11 +98,6 @@ def read_pictures(
     numbers = np.unique(places, return_inverse=True)[1]
     classes = numbers.max() + 1
     return Pictures(pixels, numbers.astype(np.int64) if 1 < classes < len(kept) else None)
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """The picture files of a folder, at any depth, in order."""
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
 
 
 def _read_files(

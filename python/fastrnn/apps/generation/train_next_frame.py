@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from fastrnn._files import files_under
+from fastrnn.apps.generation.flow import with_carried
 from fastrnn.apps.generation.forecast import evaluate_forecast
 from fastrnn.apps.generation.next_frame import build_predictor
 from fastrnn.apps.generation.next_frame_predictor import NextFramePredictor
@@ -30,7 +32,7 @@ class NextFrameOptions:
     """How a predictor of frames is trained; see `train_next_frame`."""
 
     epochs: int = setting(15, "Passes over the training clips.")
-    batch_size: int = setting(8, "Windows per step.", flag="--batch")
+    batch_size: int = setting(4, "Windows per step.", flag="--batch")
     learning_rate: float = setting(2e-3, "Adam's learning rate at the start.", flag="--lr")
     width: int = setting(60, "Width of the frames in pixels, even.")
     height: int = setting(48, "Height of the frames in pixels, even.")
@@ -39,9 +41,7 @@ class NextFrameOptions:
     stride: int = setting(6, "Frames between window starts.")
     step: int = setting(1, "Use every so many-th frame.")
     filters: int = setting(16, "Channels of the hidden layers.", panel="Network")
-    reach: int = setting(
-        2, "Pixels that something may move from one frame to the next.", panel="Network"
-    )
+    reach: int = setting(1, "Pixels by which optical flow may be wrong.", panel="Network")
     validation: float = setting(
         0.2, "Part of the clips held back.", flag="--val", panel="Validation"
     )
@@ -112,7 +112,8 @@ def train_next_frame(
     predictor = NextFramePredictor(network, options.preprocessing)
     windows = NextFrames(train, options.batch_size, options.seed)
     rate = CosineDecay(options.learning_rate, max(options.epochs * len(windows), 1))
-    network.compile(Adam(rate), "mse")
+    # Errors of still frames are small, and so are their gradients.
+    network.compile(Adam(rate, epsilon=1e-12), "mse")
     run.fit(
         network,
         windows,
@@ -120,7 +121,7 @@ def train_next_frame(
         validation_data=NextFrames(held_back, options.batch_size) if len(held_back) else None,
         save=predictor.save,
     )
-    run.finish({"validation": evaluate_next_frame(predictor, held_back)})
+    run.finish({"errors": evaluate_next_frame(predictor, held_back)})
     return predictor
 
 
@@ -132,8 +133,7 @@ def find_clips(data: str | os.PathLike[str]) -> list[Clip]:
     FileNotFoundError
         If there is no such folder, or no clip in it.
     """
-    files = sorted(Path(data).rglob("*"))
-    clips = [Clip(file, 0) for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+    clips = [Clip(file, 0) for file in files_under(Path(data), VIDEO_SUFFIXES)]
     if not clips:
         raise FileNotFoundError(f"{data}: no such folder, or no video file in it")
     return clips
@@ -154,8 +154,15 @@ def evaluate_next_frame(
     return [{**asdict(error), "psnr": round(error.psnr, 2)} for error in errors]
 
 
+def evaluate_next_frame_file(model: Path, data: Path, progress: Progress) -> dict[str, Any]:
+    """`evaluate_next_frame` of a model's file on all clips of a folder."""
+    predictor = NextFramePredictor.load(model)
+    clips = _read(find_clips(data), predictor.preprocessing, progress)
+    return {"errors": evaluate_next_frame(predictor, clips)}
+
+
 class NextFrames(PyDataset):
-    """Batches of windows without their last frame, and without their first.
+    """Batches of windows without their last frame, as a predictor sees them, and without the first.
 
     Parameters
     ----------
@@ -188,7 +195,7 @@ class NextFrames(PyDataset):
         if random is not None and random.random() < 0.5:
             pixels = pixels[:, :, :, ::-1]
         frames = pixels.astype(np.float32) / np.float32(255)
-        return frames[:, :-1], frames[:, 1:]
+        return with_carried(frames[:, :-1]), frames[:, 1:]
 
     def on_epoch_end(self) -> None:
         """Draw another order."""

@@ -15,9 +15,9 @@ from fastrnn.apps.generation.adversarial import (
     build_generator,
 )
 from fastrnn.apps.generation.picture_generator import PictureGenerator
-from fastrnn.apps.generation.pictures import Pictures, picture_files, read_pictures, save_pictures
+from fastrnn.apps.generation.pictures import Pictures, read_pictures, save_pictures
 from fastrnn.apps.generation.quality import Judge
-from fastrnn.apps.run import TrainingRun
+from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
 from fastrnn.callbacks import Callback, SwapEMAWeights
 from fastrnn.optimizers import Adam
@@ -132,6 +132,14 @@ def evaluate_pictures(
     }
 
 
+def evaluate_picture_file(model: Path, data: Path, progress: Progress) -> dict[str, Any]:
+    """`evaluate_pictures` of a model's file and a folder of pictures."""
+    generator = PictureGenerator.load(model)
+    _, height, _, channels = generator.model.output_shape
+    pictures = read_pictures(data, size=height, colour=channels == 3, progress=progress)
+    return evaluate_pictures(generator, *_split(pictures, 0.1, 0))
+
+
 class _Samples(Callback):
     """A grid of pictures after each epoch."""
 
@@ -151,8 +159,3 @@ def _split(pictures: Pictures, fraction: float, seed: int) -> tuple[Pictures, Pi
         raise ValueError(f"holding back {fraction:g} of {len(pictures)} pictures leaves too few")
     order = np.random.default_rng(seed).permutation(len(pictures))
     return pictures.part(order[held:]), pictures.part(order[:held])
-
-
-def recognizes_pictures(data: Path) -> bool:
-    """Whether a folder has picture files and no sub-folders, so that only their looks count."""
-    return data.is_dir() and any(file.parent == data for file in picture_files(data))

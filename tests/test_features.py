@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from fastrnn import Model, Sequential, layers
 from fastrnn.apps import Features, LayerFeatures, MotionFeatures, extract_features
 from fastrnn.apps.features.motion import motion_of
+from fastrnn.apps.generation import NextFramePredictor, build_predictor
+from fastrnn.apps.generation.flow import with_carried
 from fastrnn.cli.app import app
 from fastrnn.video import FrameReader, FrameWriter, Preprocessing, VideoError, read_clip
 
@@ -115,6 +117,18 @@ class TestLayers:
             rtol=1e-4,
             atol=1e-5,
         )
+
+    def test_a_predictor_of_frames_sees_what_it_was_trained_on(
+        self, clip: Path, tmp_path: Path
+    ) -> None:
+        predictor = NextFramePredictor(build_predictor((12, 16, 1), 3), SETTINGS)
+        predictor.save(tmp_path / "model.keras")
+        found = extract_features([clip], tmp_path / "model.keras")
+        layer = predictor.model.get_layer(found.layer)
+        inputs = with_carried(self.windows(clip, [0, 5, 10]))
+        expected = Model(predictor.model.input, layer.output).predict(inputs, verbose=0)
+        expected = expected.mean(axis=(2, 3)).reshape(15, 3)[:FRAMES]
+        np.testing.assert_allclose(found.frame_features, expected, rtol=1e-5, atol=1e-6)
 
     def test_memory_does_not_grow_with_the_clip(self, tmp_path: Path, network: Sequential) -> None:
         source = LayerFeatures(network, SETTINGS, "steps", batch_size=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastrnn.apps.generation import NextFramePredictor
+from fastrnn.apps.generation.flow import with_carried
 from fastrnn.apps.model_file import kind_of, load_trained
 from fastrnn.layers.recurrent_base import RecurrentBase
 from fastrnn.models import Model, load_model
@@ -38,6 +40,8 @@ class LayerFeatures:
         one for each window.
     batch_size : int
         Windows at once.
+    prepare : callable, optional
+        What is done to windows (N, T, H, W, C) beside the preprocessing.
 
     Notes
     -----
@@ -53,6 +57,7 @@ class LayerFeatures:
         *,
         stride: int | None = None,
         batch_size: int = 16,
+        prepare: Callable[[FloatArray], FloatArray] | None = None,
     ) -> None:
         given = model.input
         self.layer = _default_layer(model) if layer == "auto" else layer
@@ -70,6 +75,7 @@ class LayerFeatures:
             raise ValueError(f"features: stride must be from 1 to {window}, got {stride}")
         self.window = window
         self.batch_size = batch_size
+        self.prepare = prepare
         self.gray = not preprocessing.colour
 
     @classmethod
@@ -93,6 +99,8 @@ class LayerFeatures:
         model, about = load_trained(path, kind)
         if "preprocessing" not in about:
             raise ValueError(f"{path}: a {kind} takes no frames of clips")
+        if kind == NextFramePredictor.KIND:
+            options["prepare"] = with_carried
         return cls(model, Preprocessing(**about["preprocessing"]), layer, **options)
 
     def rows(self, frames: FrameReader) -> Iterator[tuple[int, FloatArray]]:
@@ -103,7 +111,8 @@ class LayerFeatures:
         windows = self._windows(small)
         while batch := list(islice(windows, self.batch_size)):
             pixels = np.stack([[frame for _, frame in window] for _, window in batch])
-            outputs = self._outputs(apply_view(pixels, self.preprocessing.view))
+            inputs = apply_view(pixels, self.preprocessing.view)
+            outputs = self._outputs(inputs if self.prepare is None else self.prepare(inputs))
             for (fresh, window), output in zip(batch, outputs, strict=True):
                 numbers = [number for number, _ in window]
                 if not self.by_frame:

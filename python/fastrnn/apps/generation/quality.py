@@ -47,7 +47,7 @@ class Judge:
         Passes over `real`.
     """
 
-    def __init__(self, real: Pictures, held_back: Pictures, *, epochs: int = 2) -> None:
+    def __init__(self, real: Pictures, held_back: Pictures, *, epochs: int = 3) -> None:
         if real.labels is None or held_back.labels is None:
             raise ValueError("judge: needs the pictures' labels")
         self.model = _classifier(real.pixels.shape[1:], int(real.labels.max()) + 1)

@@ -25,6 +25,7 @@ from fastrnn.optimizers import Adam
 REAL = 0.9  # what the discriminator shall say of real pictures
 SHOWN = 64  # pictures in a grid
 JUDGED = 2000  # pictures that the quality is measured on
+TAUGHT = 10_000  # pictures that the judge learns from, at most
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def evaluate_pictures(
     """
     if train.labels is None or len(held_back) < 2:
         return {}
-    judge = Judge(train, held_back)
+    judge = Judge(train.part(np.arange(min(TAUGHT, len(train)))), held_back)
     count = min(JUDGED, len(train))
     noise = np.random.default_rng(seed).integers(0, 256, (count, *train.pixels.shape[1:]))
     sets = {

@@ -81,7 +81,7 @@ def evaluate_forecast(
         predictions = {
             "model": list(roll_out(model, past, longest)),
             "last frame": [past[:, -1]] * longest,
-            "optical flow": carry_on(past[:, -2], past[:, -1], longest),
+            "optical flow": list(carry_on(past[:, -2], past[:, -1], longest)),
         }
         for steps in sorted(ahead):
             truth = frames[:, seen + steps - 1]

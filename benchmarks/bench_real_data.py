@@ -54,6 +54,7 @@ def summarise(task: Task, trials: dict[int, list[Trial]]) -> list[Row]:
     return [
         {
             "task": task.name,
+            "title": task.title,
             "measure": measure,
             "to_reach": target,
             "seeds": {
@@ -78,7 +79,7 @@ def cells(row: Row) -> tuple[str, ...]:
     short = target is not None and mean < target
     late = allowed is not None and row["seconds"] > allowed
     return (
-        row["task"],
+        row["title"],
         row["measure"],
         f"{mean:.3f}",
         " ".join(f"{score:.3f}" for score in scores),
@@ -136,19 +137,19 @@ def main() -> None:
             for seed, of_seed in trials.items()
             for split, trial in zip(splits, of_seed, strict=True)
         ]
+        if args.json:  # after each task, so that an end before the last costs little
+            document = {
+                "machine": description,
+                "other_load": load.share(),
+                "seconds": time.perf_counter() - started,
+                "rows": rows,
+                "trials": details,
+            }
+            harness.write_json(args.json, document)
     print(f"\n{table(rows)}")
     others = load.share()
     if others is not None:
         print(f"\nOther processes and guests used {others:.1%} of the machine meanwhile.")
-    if args.json:
-        document = {
-            "machine": description,
-            "other_load": others,
-            "seconds": time.perf_counter() - started,
-            "rows": rows,
-            "trials": details,
-        }
-        harness.write_json(args.json, document)
 
 
 if __name__ == "__main__":

@@ -512,3 +512,19 @@ def test_errors_say_what_to_change() -> None:
         two.fit(np.ones((4, 3)), np.ones((4, 3)))
     with pytest.raises(AttributeError, match="has no symbolic output"):
         _ = layers.Dense(2).output
+
+
+@pytest.mark.parametrize(("name", "combine"), [("Add", np.add), ("Multiply", np.multiply)])
+def test_large_arrays_are_merged_without_being_changed(name: str, combine: Any) -> None:
+    rng = np.random.default_rng(16)
+    x = [rng.normal(size=shape) for shape in ((4, 40, 50, 9), (4, 1, 50, 9), (4, 40, 50, 9))]
+    before = [array.copy() for array in x]
+    layer = getattr(layers, name)(dtype="float64")
+    y = layer(x, training=True)
+    np.testing.assert_allclose(y, combine(combine(x[0], x[1]), x[2]))
+    dy = rng.normal(size=y.shape)
+    others = [np.ones_like(y), np.ones_like(y)] if name == "Add" else [x[1] * x[2], x[0] * x[1]]
+    first, _, last = layer.backward(dy)
+    np.testing.assert_allclose(first, dy * others[0])
+    np.testing.assert_allclose(last, dy * others[1])
+    np.testing.assert_equal(x, before)

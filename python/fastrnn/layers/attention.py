@@ -10,6 +10,7 @@ from fastrnn import ops
 from fastrnn.layers.dropout import kept
 from fastrnn.layers.layer import Array, Layer, check_rate
 from fastrnn.layers.variable import Variable
+from fastrnn.ops._arrays import room
 from fastrnn.utils.naming import unknown
 from fastrnn.utils.random import generator
 
@@ -105,8 +106,8 @@ class Attention(Layer):
             raw = query @ key.swapaxes(1, 2)
             return (raw if self.scale is None else raw * scale), raw
         assert self.concat_score_weight is not None
-        pairs = query[:, :, None] + key[:, None]
-        bent = np.tanh(pairs if self.scale is None else pairs * scale)
+        pairs = _pairs(query, key)
+        bent = ops.activation(pairs if self.scale is None else pairs * scale, "tanh")
         total = bent.sum(axis=-1)
         return total * self.concat_score_weight.value, (pairs, bent, total)
 
@@ -120,7 +121,8 @@ class Attention(Layer):
         pairs, bent, total = cache
         assert self.concat_score_weight is not None
         self.set_gradient(self.concat_score_weight, np.asarray((ds * total).sum()))
-        inner = (ds * self.concat_score_weight.value)[..., None] * (1 - bent * bent)
+        ones = np.ones(query.shape[2], query.dtype)
+        inner = _unbent(ds * self.concat_score_weight.value, ones, bent)
         if self.scale is not None:
             self.set_gradient(self.scale, np.asarray((inner * pairs).sum()))
             inner = inner * self.scale.value
@@ -223,18 +225,31 @@ class AdditiveAttention(Attention):
             self.scale = self.add_weight((features,), "glorot_uniform", name="scale")
 
     def scores(self, query: Array, key: Array) -> tuple[Array, Any]:
-        bent = np.tanh(query[:, :, None] + key[:, None])
+        bent = ops.activation(_pairs(query, key), "tanh")
         return (bent.sum(axis=-1) if self.scale is None else bent @ self.scale.value), bent
 
     def scores_back(self, ds: Array, query: Array, key: Array, cache: Any) -> tuple[Array, Array]:
         bent = cache
-        inner = ds[..., None] * (1 - bent * bent)
         if self.scale is not None:
             self.set_gradient(self.scale, np.tensordot(ds, bent, 3))
-            inner = inner * self.scale.value
+        ones = np.ones(query.shape[2], query.dtype)
+        inner = _unbent(ds, ones if self.scale is None else self.scale.value, bent)
         return inner.sum(axis=2), inner.sum(axis=1)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["score_mode"]
         return config
+
+
+def _pairs(query: Array, key: Array) -> Array:
+    """Sums of each query and each key: (N, Tq, Tv, features)."""
+    out = room((*query.shape[:2], *key.shape[1:]), query.dtype)
+    pairs: Array = np.add(query[:, :, None], key[:, None], out=out)
+    return pairs
+
+
+def _unbent(ds: Array, scale: Array, bent: Array) -> Array:
+    """Gradients of pairs for those of the scores, which are sums of scale * tanh(pairs)."""
+    dbent = np.multiply(ds[..., None], scale, out=room(bent.shape, bent.dtype))
+    return ops.activation_backward(dbent, "tanh", y=bent)

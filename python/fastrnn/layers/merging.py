@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn.layers.layer import Array, Layer
+from fastrnn.ops._arrays import LARGE, room
 
 
 class Merge(Layer):
@@ -95,13 +96,7 @@ class Add(Merge):
     """
 
     def combine(self, inputs: list[Array], training: bool) -> Array:
-        first, *others = inputs
-        if not others:
-            return first
-        y: Array = first + others[0]
-        for other in others[1:]:
-            y = y + other
-        return y
+        return _reduced(np.add, inputs)
 
     def gradients(self, dy: Array, count: int) -> list[Array]:
         return [dy] * count
@@ -139,8 +134,7 @@ class Subtract(Merge):
     least = most = 2
 
     def combine(self, inputs: list[Array], training: bool) -> Array:
-        y: Array = inputs[0] - inputs[1]
-        return y
+        return _reduced(np.subtract, inputs)
 
     def gradients(self, dy: Array, count: int) -> list[Array]:
         return [dy, -dy]
@@ -160,11 +154,11 @@ class Multiply(Merge):
     def combine(self, inputs: list[Array], training: bool) -> Array:
         if training:
             self.saved = inputs
-        return reduce(np.multiply, inputs)
+        return _reduced(np.multiply, inputs)
 
     def gradients(self, dy: Array, count: int) -> list[Array]:
         inputs = self.saved
-        return [reduce(np.multiply, [*inputs[:i], *inputs[i + 1 :]], dy) for i in range(count)]
+        return [_reduced(np.multiply, [dy, *inputs[:i], *inputs[i + 1 :]]) for i in range(count)]
 
 
 class Extreme(Merge):
@@ -250,6 +244,17 @@ def maximum(inputs: Any, **kwargs: Any) -> Any:
 def minimum(inputs: Any, **kwargs: Any) -> Any:
     """``Minimum(**kwargs)(inputs)``."""
     return Minimum(**kwargs)(inputs)
+
+
+def _reduced(combine: np.ufunc, arrays: list[Array]) -> Array:
+    """The arrays one after the other combined, stretched as they need be."""
+    first, *others = arrays
+    out = None
+    if others and first.nbytes >= LARGE:
+        out = room(np.broadcast_shapes(*(array.shape for array in arrays)), first.dtype)
+    for other in others:
+        first = combine(first, other, out=out)
+    return first
 
 
 def _with_axes(shape: Any, axes: int) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -130,6 +131,19 @@ def empty(op: str, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> A
         return _core.empty_float(shape) if dtype == np.float32 else _core.empty_double(shape)
     except MemoryError:
         raise MemoryError(f"{op}: no memory for {name} of shape {shape}") from None
+
+
+LARGE = 1 << 18  # bytes; NumPy keeps smaller blocks itself
+
+
+def room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+    """``out`` for a result of NumPy's: where it is large, the core's memory, else None.
+
+    The fresh pages of a large array cost more than what is computed into them.
+    """
+    if dtype not in FLOATS or math.prod(shape) * dtype.itemsize < LARGE:
+        return None
+    return empty("fastrnn", "a result", shape, dtype)
 
 
 def check_sizes(op: str, **sizes: int) -> None:

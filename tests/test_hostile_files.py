@@ -175,6 +175,13 @@ def _empty_chunks(file: Any) -> None:
     file["optimizer/vars"].create_dataset("2", (1 << 20, 1 << 20), "f4", chunks=True)
 
 
+def _vast_chunks(file: Any) -> None:
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars"].create_dataset(
+        "0", (3, 2), "f4", maxshape=(None, None), chunks=(1 << 13, 1 << 13)
+    )
+
+
 def _compressed(file: Any) -> None:
     del file["layers/dense/vars/0"]
     data = np.zeros((1 << 13, 1 << 13), np.uint8)
@@ -188,6 +195,7 @@ def _compressed(file: Any) -> None:
         (_soft_link, "lies in another file or place"),
         (_virtual, "lies in another file"),
         (_compressed, "is of shape"),
+        (_vast_chunks, "declares 268435456 bytes, but 0 are stored"),
     ],
 )
 def test_weights_that_lie_elsewhere(change: Any, reason: str, members: Any, tmp_path: Path) -> None:

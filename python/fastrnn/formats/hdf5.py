@@ -145,7 +145,9 @@ def read_array(where: str, dataset: Any) -> NDArray[Any]:
         raise ValueError(f"{where} is missing")
     if dataset.external or dataset.is_virtual:
         raise ValueError(f"{where} lies in another file")
-    declared, stored = dataset.nbytes, dataset.id.get_storage_size()
+    # The HDF5 library takes memory for the whole of a chunk, however small the dataset is.
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    declared, stored = max(dataset.nbytes, chunk), dataset.id.get_storage_size()
     if declared > LARGEST_UNCHECKED and declared > LARGEST_EXPANSION * stored:
         raise ValueError(f"{where} declares {declared} bytes, but {stored} are stored")
     kind = dataset.dtype.kind

@@ -15,6 +15,7 @@ from fastrnn.apps.labelling import (
     Labelling,
     LabelOptions,
     PictureInput,
+    evaluate_labels,
     labels_at,
     read_values,
     train_labels,
@@ -151,6 +152,9 @@ def test_motions_in_clips_are_labelled(tmp_path: Path, rng: np.random.Generator)
         said.outputs, labeller.predict(tmp_path / "clips" / "3.avi").outputs
     )
     assert {each.label for each in said.segments} == {"right"}
+    again = evaluate_labels(run.path / "model.keras", tmp_path / "clips")
+    assert again["recordings"] == 15
+    assert again["accuracy"] > 0.9
 
 
 def test_values_of_frames_are_learnt(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -176,6 +180,8 @@ def test_values_of_frames_are_learnt(tmp_path: Path, rng: np.random.Generator) -
     labeller = train_labels(tmp_path / "clips", options, run=run)
     assert run.results["x"]["mae"] < 0.4 * run.results["x"]["baseline"]
     assert run.results["x"]["r2"] > 0.7
+    again = evaluate_labels(run.path / "model.keras", tmp_path / "clips")
+    assert again["x"]["mae"] < 0.4 * again["x"]["baseline"]
     said = FrameLabeller.load(run.path / "model.keras").predict(tmp_path / "clips" / "3.avi")
     assert said.names == ("x",)
     assert abs(said.outputs.mean() - 20) < 15

@@ -20,6 +20,8 @@ from fastrnn.apps.speech import (
     WordOptions,
     WordRecognizer,
     error_rates,
+    evaluate_sentences,
+    evaluate_words,
     find_sentences,
     find_words,
     split_recordings,
@@ -140,15 +142,16 @@ def test_a_file_is_never_split() -> None:
 def test_the_front_end_normalizes_and_splices(rng: np.random.Generator) -> None:
     frames = rng.normal(0, 3, (11, 12)).astype("f4")
     normal = FRONT_END.normalized(frames)
-    np.testing.assert_allclose(normal.mean(axis=0), 0, atol=1e-6)
+    assert abs(normal.mean()) < 1e-6
     np.testing.assert_allclose(FRONT_END.normalized(frames + 5), normal, atol=1e-5)
     steps = FRONT_END.inputs(frames)
     assert steps.shape == (6, FRONT_END.width)
     for step in range(6):
         at = np.clip([2 * step - 1, 2 * step, 2 * step + 1], 0, 10)
-        np.testing.assert_array_equal(steps[step], normal[at].ravel())
-    quiet = FRONT_END.normalized(np.array([[0.0] * 12, [-90.0] * 12, [-40.0] * 12]))
-    assert (quiet[1] == quiet[2]).all()
+        np.testing.assert_array_equal(steps[step], normal[at].T.ravel())
+    loud, quieter, silent = FRONT_END.normalized(np.array([[0.0], [-3.0], [-90.0]], "f4")).ravel()
+    np.testing.assert_allclose(loud - silent, (6 + np.log1p(np.exp(-6))) / 1.5, rtol=1e-5)
+    np.testing.assert_allclose(quieter - silent, np.logaddexp(3, 0) / 1.5, rtol=1e-5)
     assert FrontEnd.from_dict(FRONT_END.to_dict()) == FRONT_END
     with pytest.raises(ValueError, match="context must be odd and positive, got 4"):
         FrontEnd(LogMel(RATE, 12), context=4)
@@ -166,21 +169,25 @@ def test_a_part_of_a_recording_is_its_samples(tmp_path: Path, rng: np.random.Gen
 def test_variation_changes_what_it_says_it_does(rng: np.random.Generator) -> None:
     frames = np.full((30, 20), -5.0, np.float32)
     frames[:, 8] = 5.0
-    still = Variation(warp=0, tempo=0, noise=0, mask=0)
+    still = Variation(warp=0, tempo=0, colour=0, noise=0, mask=0)
     np.testing.assert_array_equal(still.spoken(frames, rng), frames)
     np.testing.assert_array_equal(still.masked(frames, rng), frames)
     peaks = {
-        int(Variation(0.25, 0, 0, 0).spoken(frames, rng).mean(axis=0).argmax()) for _ in range(50)
+        int(Variation(0.25, 0, 0, 0, 0).spoken(frames, rng).mean(axis=0).argmax())
+        for _ in range(50)
     }
     assert peaks <= {6, 7, 8, 9, 10, 11}
     assert len(peaks) > 3
-    lengths = [len(Variation(0, 0.5, 0, 0).spoken(frames, rng)) for _ in range(50)]
+    lengths = [len(Variation(0, 0.5, 0, 0, 0).spoken(frames, rng)) for _ in range(50)]
     assert 15 <= min(lengths) < 20
     assert 40 < max(lengths) <= 45
-    noisy = Variation(0, 0, 1, 0).spoken(frames, rng)
+    colours = [Variation(0, 0, 1, 0, 0).spoken(frames, rng) - frames for _ in range(50)]
+    assert all(np.ptp(each, axis=0).max() < 1e-5 for each in colours)  # the same at all times
+    assert 1 < np.std([each[0] for each in colours]) < 2
+    noisy = Variation(0, 0, 0, 1, 0).spoken(frames, rng)
     assert (noisy >= frames).all()
     assert noisy[:, 0].mean() > frames[0, 0]
-    zeros = [(Variation(0, 0, 0, 0.5).masked(frames, rng) == 0) for _ in range(50)]
+    zeros = [(Variation(0, 0, 0, 0, 0.5).masked(frames, rng) == 0) for _ in range(50)]
     assert max(each.all(axis=0).sum() for each in zeros) > 8
     assert max(each.all(axis=1).sum() for each in zeros) > 8
     assert len(Variation().spoken(frames[:1], rng)) == 2
@@ -233,6 +240,9 @@ def test_words_of_tones_are_learnt(tmp_path: Path, rng: np.random.Generator) -> 
     assert said.label == "high"
     np.testing.assert_array_equal(said.probabilities, recognizer.predict(path).probabilities)
     assert said.to_dict()["label"] == "high"
+    again = evaluate_words(run.path / "model.keras", tmp_path / "words")
+    assert again["recordings"] == 36
+    assert sum(map(sum, again["confusion"])) == 36
     assert {"args.json", "history.csv", "curves.png", "confusion.png", "results.json"} <= {
         file.name for file in run.path.iterdir()
     }
@@ -272,8 +282,13 @@ def test_sentences_of_tones_are_learnt(
     assert run.results["word_error_rate"] < 0.4 * run.results["baseline"]["word_error_rate"]
     loaded = SentenceRecognizer.load(run.path / "model.keras")
     path = tmp_path / "said" / "7.wav"
-    assert loaded.transcribe(path) == recognizer.transcribe(path)
-    assert set(loaded.transcribe(path)) <= set("low mid high")
+    said = loaded.predict(path)
+    assert said == recognizer.predict(path)
+    assert set(said.text) <= set("low mid high")
+    assert said.to_dict() == {"file": str(path), "text": str(said)}
+    again = evaluate_sentences(run.path / "model.keras", tmp_path / "said")
+    assert again["recordings"] == 60
+    assert again["word_error_rate"] < again["baseline"]["word_error_rate"]
 
 
 def test_error_rates_are_edits_by_true_words_and_characters() -> None:

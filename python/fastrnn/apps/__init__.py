@@ -36,6 +36,7 @@ from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.speech import (
     SentenceOptions,
     SentenceRecognizer,
+    Transcript,
     WordOptions,
     WordPrediction,
     WordRecognizer,
@@ -69,6 +70,7 @@ __all__ = [
     "Timing",
     "TrainingResult",
     "TrainingRun",
+    "Transcript",
     "VideoClassifier",
     "VideoOptions",
     "Watch",

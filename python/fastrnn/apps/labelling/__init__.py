@@ -3,7 +3,7 @@
 from fastrnn.apps.labelling.inputs import PictureInput, SoundInput
 from fastrnn.apps.labelling.labeller import FrameLabeller, Labelling
 from fastrnn.apps.labelling.targets import NOTHING, Values, labels_at, read_values
-from fastrnn.apps.labelling.training import LabelOptions, train_labels
+from fastrnn.apps.labelling.training import LabelOptions, evaluate_labels, train_labels
 
 __all__ = [
     "NOTHING",
@@ -13,6 +13,7 @@ __all__ = [
     "PictureInput",
     "SoundInput",
     "Values",
+    "evaluate_labels",
     "labels_at",
     "read_values",
     "train_labels",

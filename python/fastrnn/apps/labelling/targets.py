@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastrnn.apps.segments import SEGMENT_SUFFIXES, SILENCES, Segment, read_segments, sound_starts
+from fastrnn.data import VIDEO_SUFFIXES
 
 # The class of steps at which there is nothing.
 NOTHING = "-"
@@ -75,6 +76,14 @@ def find_annotated(folder: str | os.PathLike[str], suffixes: Collection[str]) ->
             f"{root}: no recording has a file of labels; expected clip.csv beside clip.mp4"
         )
     return found
+
+
+def holds_labels(path: Path) -> bool:
+    """Whether a path is a folder with videos or sound files, and labels or values of one."""
+    try:
+        return path.is_dir() and bool(find_annotated(path, VIDEO_SUFFIXES | SOUND_SUFFIXES))
+    except ValueError:
+        return False
 
 
 def is_sound(path: Path) -> bool:

@@ -37,6 +37,8 @@ from fastrnn.optimizers.schedules import CosineDecay
 from fastrnn.video import VideoError
 
 PICTURES = "Pictures"
+# Classes where only that there is a label counts.
+ANY = (NOTHING, "any")
 
 
 @dataclass(frozen=True)
@@ -164,13 +166,10 @@ def train_labels(
     if regression:
         names = read_values(found[0].known).names
     elif options.any_label:
-        names = (NOTHING, "any")
+        names = ANY
     else:
         names = segment_labels([each.known for each in found])
-    train, held = (
-        _read(part, source, names, regression, options, run.progress)
-        for part in _split(found, options)
-    )
+    train, held = (_read(part, source, names, run.progress) for part in _split(found, options))
     if not train:
         raise ValueError(f"{folder}: none of the recordings to train on can be read")
     run.start("label", folder, options)
@@ -205,6 +204,36 @@ def train_labels(
     judge = value_figures if regression else label_figures
     run.finish(counts | (judge(labeller, held, train) if held else {}))
     return labeller
+
+
+def evaluate_labels(
+    model: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """How well a model does on a folder of recordings with labels or values.
+
+    Parameters
+    ----------
+    model : path
+        A file that `FrameLabeller.save` wrote.
+    folder : path
+        The recordings, see `train_labels`; labels that the model does not know count as `NOTHING`.
+    progress : Progress, optional
+        Told of what happens.
+
+    Returns
+    -------
+    dict
+        What `label_figures` or `value_figures` returns; the baseline is that of the folder itself.
+    """
+    labeller = FrameLabeller.load(model)
+    found = find_annotated(folder, labeller.source.suffixes)
+    examples = _read(found, labeller.source, labeller.names, progress or Progress())
+    if not examples:
+        raise ValueError(f"{folder}: none of the recordings can be read")
+    judge = value_figures if labeller.scale is not None else label_figures
+    return {"recordings": len(examples), **judge(labeller, examples, examples)}
 
 
 def label_figures(
@@ -281,8 +310,6 @@ def _read(
     found: Sequence[Annotated],
     source: Input,
     names: tuple[str, ...],
-    regression: bool,
-    options: LabelOptions,
     progress: Progress,
 ) -> list[Example]:
     """Steps and targets of the recordings that can be read; the others are noted."""
@@ -294,7 +321,7 @@ def _read(
             progress.note(f"skipped: {error}")
             continue
         times = times + each.start
-        if regression:
+        if holds_values(each.known):
             values = read_values(each.known)
             if values.names != names:
                 raise ValueError(f"{each.known}: values must be {names}, got {values.names}")
@@ -304,8 +331,8 @@ def _read(
                 raise ValueError(f"{each.known}: {error}") from None
         else:
             segments = [s for s in read_segments(each.known) if s.label not in SILENCES]
-            if options.any_label:
-                segments = [Segment(s.start, s.stop, names[1]) for s in segments]
+            if names == ANY:
+                segments = [Segment(s.start, s.stop, ANY[1]) for s in segments]
             targets = labels_at(segments, times, names)
         examples.append(Example(each.path, steps, targets))
         progress.advance("reading", number, len(found))

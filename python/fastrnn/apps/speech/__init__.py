@@ -6,21 +6,32 @@ from fastrnn.apps.speech.front_end import FrontEnd
 from fastrnn.apps.speech.sentences import (
     SentenceOptions,
     SentenceRecognizer,
+    Transcript,
     error_rates,
+    evaluate_sentences,
     train_sentences,
 )
-from fastrnn.apps.speech.words import WordOptions, WordPrediction, WordRecognizer, train_words
+from fastrnn.apps.speech.words import (
+    WordOptions,
+    WordPrediction,
+    WordRecognizer,
+    evaluate_words,
+    train_words,
+)
 
 __all__ = [
     "FrontEnd",
     "Recording",
     "SentenceOptions",
     "SentenceRecognizer",
+    "Transcript",
     "Variation",
     "WordOptions",
     "WordPrediction",
     "WordRecognizer",
     "error_rates",
+    "evaluate_sentences",
+    "evaluate_words",
     "find_sentences",
     "find_words",
     "split_recordings",

@@ -21,6 +21,9 @@ class Variation:
         Vocal tracts are up to this part longer or shorter: the mel axis is stretched.
     tempo : float
         Speech is up to this part slower or faster.
+    colour : float
+        How much a microphone or room raises and lowers parts of the spectrum: deviation, in nats,
+        of each of four waves over the mel axis.
     noise : float
         Share of recordings that noise is added to, from hardly any to nearly as loud as the
         speech, of any colour.
@@ -40,6 +43,7 @@ class Variation:
 
     warp: float = 0.15
     tempo: float = 0.25
+    colour: float = 0.7
     noise: float = 0.5
     mask: float = 0.2
 
@@ -51,6 +55,8 @@ class Variation:
         x = _at(x.T, np.arange(float(mels)) * tract).T
         tempo = random.uniform(1 - self.tempo, 1 + self.tempo)
         x = _at(x, np.linspace(0, count - 1, max(2, round(count * tempo))))
+        waves = np.cos(np.pi * np.outer(np.arange(4), np.arange(mels) + 0.5) / mels)
+        x = x + random.normal(0, self.colour, 4) @ waves
         if random.random() < self.noise:
             x = np.logaddexp(x, _noise(x, random))
         return np.asarray(x, np.float32)

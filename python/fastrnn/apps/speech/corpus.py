@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +128,18 @@ def find_sentences(folder: str | os.PathLike[str]) -> list[Recording]:
     return found
 
 
+def holds_words(path: Path) -> bool:
+    """Whether a path is a folder of sound files that have no texts beside them."""
+    return path.is_dir() and bool(_stems(path, {".wav"})) and not holds_sentences(path)
+
+
+def holds_sentences(path: Path) -> bool:
+    """Whether a path is a folder of sound files that have texts or times of words beside them."""
+    if not path.is_dir():
+        return False
+    return bool(_stems(path, {".wav"}) & _stems(path, {".txt", *SEGMENT_SUFFIXES}))
+
+
 def split_recordings(
     recordings: Sequence[Recording],
     *,
@@ -167,6 +179,10 @@ def split_recordings(
         [each for each in recordings if each.path not in held],
         [each for each in recordings if each.path in held],
     )
+
+
+def _stems(folder: Path, suffixes: Collection[str]) -> set[str]:
+    return {path.stem for path in folder.rglob("*") if path.suffix.lower() in suffixes}
 
 
 def _sound_files(folder: str | os.PathLike[str]) -> tuple[Path, list[Path]]:

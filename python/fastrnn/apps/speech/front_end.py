@@ -14,6 +14,9 @@ from fastrnn.audio import LogMel, read_wav
 
 FloatArray = npt.NDArray[np.float32]
 
+# Nats; about that of log-mel frames of speech over their floor.
+_DEVIATION = np.float32(1.5)
+
 
 @dataclass(frozen=True)
 class FrontEnd:
@@ -28,7 +31,8 @@ class FrontEnd:
     stride : int
         Frames from one step to the next.
     dynamics : float
-        Nats under the loudest value at which everything quieter is cut off.
+        Nats under the loudest value at which everything quieter fades into a floor; so rooms and
+        microphones with more noise than others sound alike.
 
     Examples
     --------
@@ -43,7 +47,7 @@ class FrontEnd:
     log_mel: LogMel
     context: int = 5
     stride: int = 2
-    dynamics: float = 12.0
+    dynamics: float = 6.0
 
     def __post_init__(self) -> None:
         if self.context < 1 or self.context % 2 == 0:
@@ -64,20 +68,26 @@ class FrontEnd:
         return self.log_mel(samples[round(recording.start * rate) : stop])
 
     def normalized(self, frames: FloatArray) -> FloatArray:
-        """Frames whose features have mean zero over the recording."""
-        bounded = np.maximum(frames, frames.max() - np.float32(self.dynamics))
-        return np.asarray((bounded - bounded.mean(axis=0)) / 2, np.float32)
+        """Frames over a floor, with mean zero over the recording; how loud it is has no effect.
+
+        The mean is not that of each band: in a single word it tells vowels apart.
+        """
+        bounded = np.logaddexp(frames - frames.max(), -np.float32(self.dynamics))
+        return np.asarray((bounded - bounded.mean()) / _DEVIATION, np.float32)
 
     def inputs(self, frames: FloatArray) -> FloatArray:
         """The network's input (steps, width) for log-mel frames (frames, mels)."""
         return self.spliced(self.normalized(frames))
 
     def spliced(self, frames: FloatArray) -> FloatArray:
-        """Steps (steps, width) of frames (frames, mels), the first and last frame repeated."""
+        """Steps of frames (frames, mels), the first and last of which are repeated.
+
+        Each step holds, for each band, the frames side by side: (mels, context) in one row.
+        """
         half = self.context // 2
         padded = np.pad(frames, ((half, half), (0, 0)), mode="edge")
         windows = sliding_window_view(padded, self.context, axis=0)[:: self.stride]
-        return np.ascontiguousarray(windows.swapaxes(1, 2).reshape(len(windows), self.width))
+        return windows.reshape(len(windows), self.width)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as a dictionary that JSON can hold."""

@@ -19,6 +19,12 @@ class SpeechOptions:
     batch_size: int = setting(32, "Recordings per step.", flag="--batch")
     learning_rate: float = setting(3e-3, "Adam's learning rate at the start.", flag="--lr")
     seed: int = setting(0, "Seed of all that is random.")
+    filters: tuple[int, ...] = setting(
+        (24, 32),
+        "Filters of each convolution over the bands; 0 for none.",
+        metavar="N[,N...]",
+        panel=NETWORK,
+    )
     units: tuple[int, ...] = setting(
         (64, 64), "Units of each GRU layer, in each direction.", metavar="N[,N...]", panel=NETWORK
     )

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastrnn import ops
-from fastrnn.apps.run import TrainingRun
+from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
 from fastrnn.apps.speech.augment import Variation
 from fastrnn.apps.speech.batches import SpeechBatches, padded
@@ -20,7 +20,13 @@ from fastrnn.apps.speech.corpus import Recording, find_sentences
 from fastrnn.apps.speech.front_end import FloatArray, FrontEnd
 from fastrnn.apps.speech.options import NETWORK, SpeechOptions
 from fastrnn.apps.speech.recognizer import Recognizer
-from fastrnn.apps.speech.training import build_network, fit_recognizer, read_parts
+from fastrnn.apps.speech.training import (
+    Part,
+    build_network,
+    fit_recognizer,
+    read_part,
+    read_parts,
+)
 from fastrnn.audio import LogMel
 from fastrnn.losses import CTC
 from fastrnn.metrics import LabelErrorRate, edit_distance
@@ -39,8 +45,9 @@ class SentenceOptions(SpeechOptions):
         ``characters``, which can spell others.
     """
 
-    batch_size: int = setting(16, "Recordings per step.", flag="--batch")
+    batch_size: int = setting(8, "Recordings per step.", flag="--batch")
     epochs: int = setting(60, "Passes over the training recordings.")
+    dropout: float = setting(0.2, "Share dropped after each layer.", panel=NETWORK)
     units: tuple[int, ...] = setting(
         (96, 96), "Units of each GRU layer, in each direction.", metavar="N[,N...]", panel=NETWORK
     )
@@ -59,6 +66,29 @@ class SentenceOptions(SpeechOptions):
             )
 
 
+@dataclass(frozen=True)
+class Transcript:
+    """What is said in a recording.
+
+    Attributes
+    ----------
+    path : Path
+        The recording.
+    text : str
+        Words with a space between them.
+    """
+
+    path: Path
+    text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as a dictionary that JSON can hold."""
+        return {"file": str(self.path), "text": self.text}
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class SentenceRecognizer(Recognizer):
     """Writes down what is said in a recording.
 
@@ -69,7 +99,7 @@ class SentenceRecognizer(Recognizer):
     --------
     >>> from fastrnn.apps import SentenceRecognizer
     >>> recognizer = SentenceRecognizer.load("model.keras")     # doctest: +SKIP
-    >>> recognizer.transcribe("recording.wav")                  # doctest: +SKIP
+    >>> recognizer.predict("recording.wav").text                # doctest: +SKIP
     'lay green by s nine please'
     """
 
@@ -80,8 +110,8 @@ class SentenceRecognizer(Recognizer):
         """What stands between two symbols; the space itself is one where they are characters."""
         return "" if " " in self.names else " "
 
-    def transcribe(self, path: str | os.PathLike[str]) -> str:
-        """What is said in one sound file.
+    def predict(self, path: str | os.PathLike[str]) -> Transcript:
+        """Write down what is said in one sound file.
 
         Raises
         ------
@@ -90,7 +120,8 @@ class SentenceRecognizer(Recognizer):
         fastrnn.audio.AudioError
             If it cannot be read.
         """
-        return self.texts([self.front_end.read(Recording(Path(path), ""))])[0]
+        frames = self.front_end.read(Recording(Path(path), ""))
+        return Transcript(Path(path), self.texts([frames])[0])
 
     def texts(self, frames: Sequence[FloatArray]) -> list[str]:
         """What is said in several recordings, given their log-mel frames; by a beam search."""
@@ -173,7 +204,7 @@ def train_sentences(
     by_word = options.symbols == "words"
     symbols = sorted({symbol for text in train.texts for symbol in _split(text, by_word)})
     run.start("sentences", folder, options)
-    model = build_network(front_end.width, len(symbols) + 1, options, pooled=False)
+    model = build_network(front_end, len(symbols) + 1, options, pooled=False)
     recognizer = SentenceRecognizer(symbols, front_end, model)
     number = {symbol: n for n, symbol in enumerate(symbols, 1)}
     # Symbols that occur in sentences held back alone can't be written; they count as errors.
@@ -190,7 +221,7 @@ def train_sentences(
             _rows(labels[0]),
             front_end,
             batch_size=options.batch_size,
-            variation=Variation(warp=0.1, tempo=0.15),
+            variation=Variation(warp=0.1, tempo=0.1, colour=0.3, noise=0.2, mask=0.1),
             seed=options.seed,
         ),
         SpeechBatches(held.frames, _rows(labels[1]), front_end, batch_size=options.batch_size),
@@ -199,11 +230,41 @@ def train_sentences(
     )
     results: dict[str, Any] = {"train_recordings": len(train.texts), "recordings": len(held.texts)}
     if held.texts:
-        results |= error_rates(held.texts, recognizer.texts(held.frames))
-        always = _commonest(train.texts)
-        results["baseline"] = error_rates(held.texts, [always] * len(held.texts))
+        results |= _figures(recognizer, held, _commonest(train.texts))
     run.finish(results)
     return recognizer
+
+
+def evaluate_sentences(
+    model: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """How well a model does on a folder of recordings with their texts.
+
+    Parameters
+    ----------
+    model : path
+        A file that `SentenceRecognizer.save` wrote.
+    folder : path
+        The recordings, see `find_sentences`.
+    progress : Progress, optional
+        Told of what happens.
+
+    Returns
+    -------
+    dict
+        What `error_rates` returns, and as ``baseline`` the same of the commonest words.
+    """
+    recognizer = SentenceRecognizer.load(model)
+    found = find_sentences(folder)
+    part = read_part(found, recognizer.front_end, progress or Progress())
+    return {"recordings": len(part.frames)} | _figures(recognizer, part, _commonest(part.texts))
+
+
+def _figures(recognizer: SentenceRecognizer, part: Part, always: str) -> dict[str, Any]:
+    rates = error_rates(part.texts, recognizer.texts(part.frames))
+    return {**rates, "baseline": error_rates(part.texts, [always] * len(part.texts))}
 
 
 def _split(text: str, by_word: bool) -> list[str]:

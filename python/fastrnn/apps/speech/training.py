@@ -30,6 +30,27 @@ class Part(NamedTuple):
         return [each.text for each in self.recordings]
 
 
+def read_part(recordings: Sequence[Recording], front_end: FrontEnd, progress: Progress) -> Part:
+    """Read recordings; those that cannot be read are noted and left out.
+
+    Raises
+    ------
+    fastrnn.audio.AudioError
+        If none can be read.
+    """
+    part = Part([], [])
+    for number, each in enumerate(recordings, 1):
+        try:
+            part.frames.append(front_end.read(each))
+            part.recordings.append(each)
+        except (AudioError, OSError) as error:
+            progress.note(f"skipped: {error}")
+        progress.advance("reading", number, len(recordings))
+    if recordings and not part.frames:
+        raise AudioError(f"none of {len(recordings)} recordings can be read")
+    return part
+
+
 def read_parts(
     recordings: Sequence[Recording],
     options: SpeechOptions,
@@ -37,38 +58,40 @@ def read_parts(
     progress: Progress,
 ) -> tuple[Part, Part]:
     """Split recordings as the options say, and read both parts; the second may be empty."""
-    parts = split_recordings(
+    train, held = split_recordings(
         recordings,
         fraction=options.validation,
         group=options.validation_group,
         match=options.validation_match,
         seed=options.seed,
     )
-    done = 0
-    read = Part([], []), Part([], [])
-    for part, chosen in zip(read, parts, strict=True):
-        for each in chosen:
-            try:
-                part.frames.append(front_end.read(each))
-                part.recordings.append(each)
-            except (AudioError, OSError) as error:
-                progress.note(f"skipped: {error}")
-            done += 1
-            progress.advance("reading", done, len(recordings))
-        if chosen and not part.frames:
-            raise AudioError(f"none of {len(chosen)} recordings can be read")
-    return read
+    return read_part(train, front_end, progress), read_part(held, front_end, progress)
 
 
-def build_network(width: int, outputs: int, options: SpeechOptions, *, pooled: bool) -> Sequential:
-    """Bidirectional GRU layers over the steps of padded inputs (N, steps, width).
+def build_network(
+    front_end: FrontEnd, outputs: int, options: SpeechOptions, *, pooled: bool
+) -> Sequential:
+    """Convolutions over the bands of each step, bidirectional GRUs over the steps.
+
+    Pooling of neighbouring bands makes up for voices of different pitch. Inputs are padded,
+    (N, steps, width).
 
     With `pooled`, the mean over the steps and a softmax give probabilities (N, outputs); else
     each step has its logits (N, steps, outputs).
     """
     model = Sequential()
-    model.add(layers.Input((None, width)))
+    model.add(layers.Input((None, front_end.width)))
     model.add(layers.Masking(PADDING))
+    filters = [count for count in options.filters if count]
+    if filters:
+        bands = (front_end.log_mel.mels, front_end.context)
+        model.add(layers.TimeDistributed(layers.Reshape(bands)))
+        for count in filters:
+            convolution = layers.Conv1D(count, 5, padding="same", activation="relu")
+            model.add(layers.TimeDistributed(convolution))
+            model.add(layers.TimeDistributed(layers.MaxPooling1D(2, padding="same")))
+        model.add(layers.TimeDistributed(layers.Flatten()))
+        model.add(layers.BatchNormalization(momentum=0.9))
     for size in options.units:
         model.add(layers.Bidirectional(layers.GRU(size, return_sequences=True)))
         if options.dropout:

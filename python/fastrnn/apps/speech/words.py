@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn.apps.figures import draw_confusion
-from fastrnn.apps.run import TrainingRun
+from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
 from fastrnn.apps.speech.augment import Variation
 from fastrnn.apps.speech.batches import SpeechBatches
@@ -19,7 +19,13 @@ from fastrnn.apps.speech.corpus import Recording, find_words
 from fastrnn.apps.speech.front_end import FloatArray, FrontEnd
 from fastrnn.apps.speech.options import SOUND, SpeechOptions
 from fastrnn.apps.speech.recognizer import Recognizer
-from fastrnn.apps.speech.training import build_network, fit_recognizer, read_parts
+from fastrnn.apps.speech.training import (
+    Part,
+    build_network,
+    fit_recognizer,
+    read_part,
+    read_parts,
+)
 from fastrnn.audio import LogMel
 
 
@@ -154,10 +160,10 @@ def train_words(
     options, run = options or WordOptions(), run or TrainingRun()
     found = find_words(folder, label=options.label, words=options.words)
     words = sorted({each.text for each in found})
-    front_end = FrontEnd(LogMel(options.sample_rate, options.mels))
+    front_end = FrontEnd(LogMel(options.sample_rate, options.mels), context=7, stride=3)
     train, held = read_parts(found, options, front_end, run.progress)
     run.start("words", folder, options)
-    model = build_network(front_end.width, len(words), options, pooled=True)
+    model = build_network(front_end, len(words), options, pooled=True)
     recognizer = WordRecognizer(words, front_end, model)
     size, labels = options.batch_size, {word: number for number, word in enumerate(words)}
     truth, held_truth = (
@@ -181,15 +187,50 @@ def train_words(
     )
     results: dict[str, Any] = {"train_recordings": len(truth), "recordings": len(held_truth)}
     if len(held_truth):
-        said = recognizer.probabilities(held.frames).argmax(axis=1)
-        confusion = np.zeros((len(words), len(words)), np.int64)
-        np.add.at(confusion, (held_truth, said), 1)
-        draw_confusion(run.path / "confusion.png", confusion, words)
-        commonest = np.bincount(truth).argmax()
-        results |= {
-            "accuracy": float((said == held_truth).mean()),
-            "baseline": float((held_truth == commonest).mean()),
-            "confusion": confusion.tolist(),
-        }
+        results |= _figures(recognizer, held, words[np.bincount(truth).argmax()])
+        draw_confusion(run.path / "confusion.png", np.array(results["confusion"]), words)
     run.finish(results)
     return recognizer
+
+
+def evaluate_words(
+    model: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """How well a model does on a folder of recordings.
+
+    Parameters
+    ----------
+    model : path
+        A file that `WordRecognizer.save` wrote.
+    folder : path
+        The recordings, see `find_words`; those of words that the model does not know are left out.
+    progress : Progress, optional
+        Told of what happens.
+
+    Returns
+    -------
+    dict
+        ``accuracy``; ``baseline``, the share of the commonest word; ``confusion``, counts by true
+        word (rows) and predicted word.
+    """
+    recognizer = WordRecognizer.load(model)
+    known = [each for each in find_words(folder) if each.text in recognizer.names]
+    if not known:
+        raise ValueError(f"{folder}: none of the model's words is said")
+    part = read_part(known, recognizer.front_end, progress or Progress())
+    commonest = max(recognizer.names, key=part.texts.count)
+    return {"recordings": len(part.frames)} | _figures(recognizer, part, commonest)
+
+
+def _figures(recognizer: WordRecognizer, part: Part, commonest: str) -> dict[str, Any]:
+    truth = np.array([recognizer.names.index(text) for text in part.texts])
+    said = recognizer.probabilities(part.frames).argmax(axis=1)
+    confusion = np.zeros((len(recognizer.names),) * 2, np.int64)
+    np.add.at(confusion, (truth, said), 1)
+    return {
+        "accuracy": float((said == truth).mean()),
+        "baseline": part.texts.count(commonest) / len(truth),
+        "confusion": confusion.tolist(),
+    }

@@ -1,0 +1,49 @@
+"""Label each step of a recording, and give each picture of a video a value.
+
+python examples/label_frames.py GRID
+
+GRID holds spoken sentences: audio8k/*.wav, lips/*.mp4, and align/*.align with the words' times.
+First, which word is spoken when, from the sound. Then how loud the voice is at each moment, in
+nats, from the pictures of the lips alone; the truth is what the microphone says.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from fastrnn.apps import LabelOptions, TrainingRun, train_labels
+from fastrnn.apps.segments import sound_starts
+from fastrnn.audio import LogMel
+
+folder = Path(sys.argv[1])
+run = TrainingRun(name="label")
+labeller = train_labels(folder, LabelOptions(media="sound", epochs=16), run=run)
+results = run.results
+print(
+    f"words: {results['accuracy']:.3f} of the steps right, segment F1 {results['segment_f1']:.3f}; "
+    f"always the commonest word: {results['baseline']:.3f}"
+)
+recording = sorted(folder.rglob("*.wav"))[0]
+print(f"{recording.name}: {labeller.predict(recording)}")
+
+log_mel = LogMel(sample_rate=8000, mels=24, window=0.04, step=0.04)
+starts = sound_starts(folder)
+with tempfile.TemporaryDirectory() as clips:
+    for video in sorted(folder.glob("lips/*.mp4")):
+        Path(clips, video.name).symlink_to(video.resolve())
+        loudness = log_mel.read(folder / "audio8k" / f"{video.stem}.wav").max(axis=1)
+        times = starts[video.stem] + 0.02 + 0.04 * np.arange(len(loudness))
+        times = np.concatenate([[0.0, times[0] - 0.04], times, [times[-1] + 0.04, 3.0]])
+        quiet = [loudness.min()] * 2  # before and after what was recorded
+        rows = zip(times, [*quiet, *loudness, *quiet], strict=True)
+        lines = ["time,loudness", *(f"{time:.3f},{value:.3f}" for time, value in rows)]
+        Path(clips, f"{video.stem}.csv").write_text("\n".join(lines))
+    run = TrainingRun(name="values")
+    train_labels(clips, LabelOptions(epochs=20, window=75), run=run)
+    figures = run.results["loudness"]
+    print(
+        f"loudness: off by {figures['mae']:.2f} nats in the mean, R² {figures['r2']:.2f}; "
+        f"always the mean: off by {figures['baseline']:.2f}"
+    )

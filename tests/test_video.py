@@ -376,56 +376,6 @@ def test_shapes_move_as_their_class_says(tmp_path: Path) -> None:
     assert len(read_clip(folder.clips[0].path, SIZE)) == 28
 
 
-# Frames that decode, as counted by reading to the end; None: the file cannot be opened or holds
-# no picture. From the files' own description.
-REAL_FILES = {
-    "apache2_decord__corrupted.mp4": 28,
-    "apache2_decord__video_90.mov": ...,
-    "bsd3_torchcodec__nasa_13013.mp4": ...,
-    "bsd3_torchcodec__h265_video.mp4": ...,
-    "bsd3_torchcodec__testsrc2_odd_height_and_width_444.mp4": ...,
-    "bsd3_torchcodec__testsrc2_odd_width_vp9.mp4": ...,
-    "bsd3_torchcodec__transparent.gif": ...,
-    "cc0_small__AudioVideoInterleave.avi": None,
-    "cc0_small__mp4-with-audio.mp4": None,
-    "cc0_small__webm.webm": ...,
-    "ccby4_intel__again.mkv": ...,
-    "mit_cvat__video_1.mp4": ...,
-    "mit_moviepy__transparent.webm": ...,
-    "mpl2_mp4parse__invalid_userdata.mp4": None,
-}
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("name", sorted(REAL_FILES))
-def test_real_files(name: str, data_dir: Path) -> None:
-    path = data_dir / "io_videos" / name
-    if not path.is_file():
-        pytest.skip(f"{path} is missing")
-    expected = REAL_FILES[name]
-    if expected is None:
-        with pytest.raises(VideoError, match=name):
-            read_clip(path, SIZE)
-        return
-    frames = read_clip(path, SIZE)
-    assert frames.shape[1:] == SIZE.frame_shape
-    assert len(frames) >= 1
-    if expected is not ...:
-        assert len(frames) == expected
-
-
-@pytest.mark.data
-def test_every_real_file_is_read_or_named(data_dir: Path) -> None:
-    folder = data_dir / "io_videos"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is missing")
-    files = sorted(path for path in folder.iterdir() if path.suffix not in {".csv", ".md"})
-    windows = WindowedClips.read([Clip(path, 0) for path in files], SIZE)
-    assert len(windows.clips) + len(windows.skipped) == len(files)
-    assert all(clip.path.name in reason for clip, reason in windows.skipped)
-    assert len(windows.clips) >= 0.8 * len(files)
-
-
 def test_a_name_with_a_pattern_is_a_file(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.avi", [10, 20, 30])
     odd = tmp_path / "clip %03d ünïcode.avi"

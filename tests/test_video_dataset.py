@@ -23,6 +23,8 @@ from fastrnn.video import (
     clip_windows,
     read_clip,
 )
+from fastrnn.video._opencv import OpenCVDecoder
+from fastrnn.video._pyav import has_pyav
 
 BITS = 10  # a frame shows its number and its clip's, as bars
 
@@ -324,8 +326,12 @@ def test_folders_of_clips(tmp_path: Path) -> None:
     assert [(part.jitter, part.augment is None) for part in only] == [(True, False), (False, True)]
 
 
-def test_seeking_and_times(clips: list[Path]) -> None:
-    with FrameReader(clips[0], gray=True) as reader:
+PYAV = pytest.mark.skipif(not has_pyav(), reason="PyAV is not installed")
+
+
+@pytest.mark.parametrize("backend", ["opencv", pytest.param("pyav", marks=PYAV)])
+def test_seeking_and_times(clips: list[Path], backend: str) -> None:
+    with FrameReader(clips[0], gray=True, backend=backend) as reader:
         for number in (0, 57, 58, 199, 3):
             reader.seek(number)
             frame = next(iter(reader))
@@ -335,3 +341,18 @@ def test_seeking_and_times(clips: list[Path]) -> None:
         assert list(reader) == []
     with pytest.raises(ValueError, match="backend must be one of"):
         FrameReader(clips[0], backend="ffmpeg")
+
+
+@PYAV
+def test_pyav_reads_what_opencv_cannot(clips: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OpenCVDecoder, "grab", lambda self: False)
+    with FrameReader(clips[1]) as reader:
+        assert len(list(reader)) == 30
+    with FrameReader(clips[1], backend="opencv") as reader:
+        assert list(reader) == []
+
+
+@pytest.mark.skipif(has_pyav(), reason="PyAV is installed")
+def test_what_pyav_needs_is_said(clips: list[Path]) -> None:
+    with pytest.raises(ImportError, match=r"pip install 'fastrnn\[pyav\]'"):
+        FrameReader(clips[1], backend="pyav")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import re
 import shutil
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -24,8 +25,9 @@ by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the pages find beside them: videos in a folder for each class, and mnist.npz."""
+    """What the pages find beside them: folders of videos, pictures and words, and mnist.npz."""
     from fastrnn.apps.shapes import write_shape_clips
+    from fastrnn.utils import save_img
 
     folder = tmp_path_factory.mktemp("docs")
     write_shape_clips(folder / "clips", clips_per_class=4)
@@ -33,6 +35,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = np.arange(64, dtype="uint8") % 10
     arrays = {"x_train": digits, "y_train": labels, "x_test": digits, "y_test": labels}
     np.savez(folder / "mnist.npz", **arrays)
+    for name in ("yes_ann", "yes_bob", "no_ann", "no_bob"):
+        (folder / "words").mkdir(exist_ok=True)
+        with wave.open(str(folder / "words" / f"{name}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(digits[:20].tobytes())
+        word, person = name.split("_")
+        save_img(folder / "pictures" / word / f"{person}.png", digits[0][..., None])
     return folder
 
 

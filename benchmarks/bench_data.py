@@ -51,8 +51,8 @@ def resident() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=16)
-    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--clips", type=int, default=10)
+    parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--minutes", type=float, default=0, help="length of the long clip")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -69,8 +69,10 @@ def main() -> None:
             ("workers=2, cache='memory'", 2, {"cache": "memory"}),
             ("workers=2, cache=folder", 2, {"cache": folder / "cache"}),
         ):
-            # Memory for a tenth of the frames, so that each epoch decodes them all.
-            dataset = VideoDataset(clips, SETTINGS, labels, memory=1.3, workers=workers, **options)
+            # Memory for a part of the frames, so that each epoch decodes them all.
+            dataset = VideoDataset(
+                clips, SETTINGS, labels, batch_size=8, memory=2, workers=workers, **options
+            )
             epoch(dataset)
             rates = [frames / seconds for frames, seconds in (epoch(dataset) for _ in range(3))]
             print(

@@ -60,7 +60,8 @@ class VideoDataset(LabelledDataset):
         Keep all frames, in their final size, in memory, or in ``.npy`` files in a folder, which
         later runs find again.
     memory : float
-        MiB of frames that are kept; what is made ahead takes a quarter of it beside them.
+        MiB of frames that are kept, but at least twice what the batches take that are being
+        made; batches made ahead take a quarter of it beside them.
     workers : int
         Threads that decode.
     max_queue_size : int, optional
@@ -128,7 +129,10 @@ class VideoDataset(LabelledDataset):
     ) -> None:
         self.preprocessing = preprocessing
         self.jitter, self.augment = jitter, augment
-        limit = int(memory * 2**20)
+        frame_bytes = math.prod(preprocessing.frame_shape)
+        frames = max(preprocessing.window, preprocessing.stride) * (batch_size or 1)
+        in_work = frames * frame_bytes * max(workers, 1)  # of the batches that are being made
+        limit = max(int(memory * 2**20), 2 * in_work)
         files = [Path(path) for path in paths]
         self._chunks = ClipChunks(
             files,
@@ -162,9 +166,9 @@ class VideoDataset(LabelledDataset):
                 strict=True,
             )
         )
-        frame_bytes = math.prod(preprocessing.frame_shape)
         self._fits = cache is not None or sum(counts) * frame_bytes <= limit
-        self._block_bytes = limit // 3  # the one that is used, the next, and what is left over
+        # There is the block that is used, the next, and what is left over.
+        self._block_bytes = (limit - in_work) // 3
         self._ahead: dict[int, list[Chunk]] = {}
         if max_queue_size is None:
             batch = 4 * preprocessing.window * frame_bytes * (batch_size or 1)

@@ -2,8 +2,8 @@
 
     python benchmarks/bench_data.py [--minutes 60]
 
-Clips of moving noise are made first, 320x240 pixels, MPEG-4. Every figure is of a second epoch,
-whose batches are only looked at; with a training beside it the two share the cores.
+Clips of moving noise are made first, 320x240 pixels, MPEG-4. An epoch's batches are only looked
+at; with a training beside it the two share the cores.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def resident() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=10)
+    parser.add_argument("--clips", type=int, default=16)
     parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--minutes", type=float, default=0, help="length of the long clip")
     arguments = parser.parse_args()
@@ -71,7 +71,7 @@ def main() -> None:
         ):
             # Memory for a part of the frames, so that each epoch decodes them all.
             dataset = VideoDataset(
-                clips, SETTINGS, labels, batch_size=8, memory=2, workers=workers, **options
+                clips, SETTINGS, labels, batch_size=8, memory=8, workers=workers, **options
             )
             epoch(dataset)
             rates = [frames / seconds for frames, seconds in (epoch(dataset) for _ in range(3))]

@@ -103,7 +103,7 @@ class ClipChunks:
                 self._keep((clip, number), chunk)
                 count = number * self.length + len(chunk)
         else:
-            with FrameReader(path, gray=not settings.colour, backend=self._backend) as reader:
+            with self._reader(clip) as reader:
                 count = count_samples(reader, fps=settings.fps, step=self.step)
         if not count:
             raise VideoError(f"{path}: no frame could be decoded")
@@ -176,11 +176,17 @@ class ClipChunks:
                     self._open.popitem(last=False)  # which closes its file
         return chunk
 
+    def _reader(self, clip: int) -> FrameReader:
+        return FrameReader(
+            self._paths[clip],
+            gray=not self._preprocessing.colour,
+            backend=self._backend,
+            threads=1 if len(self._paths) > 1 else None,
+        )
+
     def _chunks(self, clip: int, first: int = 0) -> Iterator[Frames]:
         """Decode a clip from a chunk on; the last one is shorter than the others."""
-        reader = FrameReader(
-            self._paths[clip], gray=not self._preprocessing.colour, backend=self._backend
-        )
+        reader = self._reader(clip)
         skip = first * self.length
         return _cut(reader, self._preprocessing, self.step, skip, self.length, self._overlap)
 

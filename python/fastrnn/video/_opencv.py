@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ _MISSING_LIBRARY = (
 )
 
 
+@cache
 def opencv() -> ModuleType:
     """Return the `cv2` module.
 
@@ -47,14 +49,16 @@ class OpenCVDecoder:
         When the last frame is to be shown, in seconds.
     """
 
-    def __init__(self, source: Path | str | int, gray: bool) -> None:
+    def __init__(self, source: Path | str | int, gray: bool, threads: int | None = None) -> None:
         cv2 = self._cv2 = opencv()
         self._gray = gray
         # Other backends take a name with digits for a pattern of image files.
         ffmpeg = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
         api = cv2.CAP_FFMPEG if ffmpeg and not isinstance(source, int) else cv2.CAP_ANY
         try:
-            capture = cv2.VideoCapture(source if isinstance(source, int) else str(source), api)
+            options = [] if threads is None else [cv2.CAP_PROP_N_THREADS, threads]
+            place = source if isinstance(source, int) else str(source)
+            capture = cv2.VideoCapture(place, api, options)
             opened = capture.isOpened()
         except cv2.error as error:
             reason = " ".join(str(error).split())[:200]

@@ -30,7 +30,7 @@ class PyAVDecoder:
         When the last frame is to be shown, in seconds.
     """
 
-    def __init__(self, path: Path, gray: bool) -> None:
+    def __init__(self, path: Path, gray: bool, threads: int | None = None) -> None:
         try:
             import av
         except ImportError as error:
@@ -46,6 +46,7 @@ class PyAVDecoder:
             raise ValueError("it holds no video")
         stream = self._stream = self._container.streams.video[0]
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads or 0
         self.fps = float(stream.average_rate or 0)
         self.time = 0.0
         self._frame: Any = None

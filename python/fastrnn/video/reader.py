@@ -60,6 +60,9 @@ class FrameReader:
     backend : {"auto", "opencv", "pyav"}
         What decodes. PyAV (``pip install 'fastrnn[pyav]'``) goes to any frame at once; by
         default it is asked for files that OpenCV cannot decode, where it is installed.
+    threads : int, optional
+        Threads that decode; one to a core when not given. One is the fastest where several
+        files are read side by side, and for small frames.
 
     Attributes
     ----------
@@ -85,13 +88,19 @@ class FrameReader:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] | int, *, gray: bool = False, backend: str = "auto"
+        self,
+        path: str | os.PathLike[str] | int,
+        *,
+        gray: bool = False,
+        backend: str = "auto",
+        threads: int | None = None,
     ) -> None:
         if backend not in BACKENDS:
             raise ValueError(f"FrameReader: backend must be one of {BACKENDS}, got {backend!r}")
         self.path = Path(str(path))
         self.gray = gray
         self.backend = backend
+        self._options = self.path, gray, threads
         live = isinstance(path, int) or "://" in str(path)
         self._live = path if isinstance(path, int) else str(path) if live else None
         if self._live is None and not self.path.is_file():
@@ -109,11 +118,11 @@ class FrameReader:
         try:
             if self.backend != "pyav":
                 try:
-                    return OpenCVDecoder(self.path, self.gray)
+                    return OpenCVDecoder(*self._options)
                 except ValueError:
                     if self.backend == "opencv" or not has_pyav():
                         raise
-            return PyAVDecoder(self.path, self.gray)
+            return PyAVDecoder(*self._options)
         except ValueError as error:
             raise VideoError(f"{self.path}: {error}") from None
 
@@ -145,7 +154,7 @@ class FrameReader:
         if self.backend != "auto" or isinstance(self._decoder, PyAVDecoder) or not has_pyav():
             return False
         try:
-            other = PyAVDecoder(self.path, self.gray)
+            other = PyAVDecoder(*self._options)
         except ValueError:
             return False
         self._decoder.close()

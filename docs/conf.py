@@ -1,10 +1,15 @@
 """How Sphinx builds these pages: `sphinx-build -W -n docs build/docs`, or `nox -s docs`."""
 
-import subprocess
-import sys
 from pathlib import Path
 
+from typer import Context
+from typer.cli import get_docs_for_click
+from typer.main import get_command
+
 import fastrnn
+from fastrnn.apps import TASKS
+from fastrnn.cli.app import app
+from fastrnn.cli.train import command_of
 
 project = "fastrnn"
 author = "The fastrnn developers"
@@ -34,10 +39,15 @@ default_role = "autolink"
 # Single backticks in docstrings also name what has no page here: parameters, private modules.
 nitpick_ignore_regex = [("py:obj", ".*")]
 
-# All commands and their options, from what --help prints.
-commands = Path(__file__).parent / "api" / "commands.md"
-commands.parent.mkdir(exist_ok=True)
-typer = [sys.executable, "-m", "typer", "fastrnn.cli.app", "utils", "docs", "--name=fastrnn"]
-subprocess.run(
-    [*typer, "--title=Commands", f"--output={commands}"], check=True, stdout=subprocess.DEVNULL
+# All commands and their options, from what --help prints; `train` has those of its task.
+commands = [get_command(app), *(command_of(task) for task in TASKS.values())]
+names = ["fastrnn", *(f"fastrnn train --task {task}" for task in TASKS)]
+page = Path(__file__).parent / "api" / "commands.md"
+page.parent.mkdir(exist_ok=True)
+page.write_text(
+    "\n".join(
+        get_docs_for_click(obj=command, ctx=Context(command), name=name, indent=number > 0)
+        for number, (name, command) in enumerate(zip(names, commands, strict=True))
+    ),
+    "utf-8",
 )

@@ -36,6 +36,7 @@ from fastrnn.apps.generation import (
 from fastrnn.apps.generation.flow import carry_on, with_carried
 from fastrnn.apps.generation.pictures import picture_grid
 from fastrnn.apps.run import Progress, TrainingRun
+from fastrnn.apps.tasks import task_of_model
 from fastrnn.cli.app import app
 from fastrnn.utils import save_img, set_random_seed
 from fastrnn.video import FrameReader, FrameWriter, Preprocessing
@@ -310,6 +311,7 @@ class TestTraining:
         ]
         results = json.loads((run.path / "results.json").read_text())
         assert results["best_epoch"] == 2
+        assert results["validation"]["distance of made"] == results["made"]["distance"]
         assert results["real"]["distance"] < results["made"]["distance"]
         loaded = PictureGenerator.load(run.path / "model.keras")
         made = loaded.generate(9, seed=4)
@@ -338,6 +340,11 @@ class TestTraining:
             for method in ("model", "last frame", "optical flow")
             for steps in (1, 5)
         }
+        measured = task_of_model(run.path / "model.keras").evaluate
+        assert measured is not None
+        figures = measured(run.path / "model.keras", tmp_path / "clips", Progress())
+        assert figures["dB, 1 ahead, last frame"] > 0
+        assert len(figures["errors"]) == 6
         clip, output = tmp_path / "clips" / "0.avi", tmp_path / "on.mp4"
         loaded = NextFramePredictor.load(run.path / "model.keras")
         predicted = trained.predict(clip, 3, start=15)

@@ -25,6 +25,17 @@ from fastrnn.apps.classification.train_video import (
     holds_clips,
     train_video_classifier,
 )
+from fastrnn.apps.generation import NextFramePredictor, PictureGenerator
+from fastrnn.apps.generation.train_next_frame import (
+    NextFrameOptions,
+    evaluate_next_frame_file,
+    train_next_frame,
+)
+from fastrnn.apps.generation.train_pictures import (
+    PictureOptions,
+    evaluate_picture_file,
+    train_pictures,
+)
 from fastrnn.apps.model_file import kind_of
 from fastrnn.apps.run import TrainingRun, arguments_of
 from fastrnn.apps.settings import from_json
@@ -71,6 +82,11 @@ class Task:
     evaluate: Callable[..., Mapping[str, Any]] | None = None
 
 
+def never(data: Path) -> bool:
+    """For tasks whose data are those of others, so that the task must be named."""
+    return False
+
+
 _ALL = [
     Task(
         name="video",
@@ -93,6 +109,25 @@ _ALL = [
         load=images.ImageClassifier.load,
         suffixes=PICTURE_SUFFIXES,
         evaluate=evaluate_image_classifier,
+    ),
+    Task(
+        name="generate",
+        about="Pictures like those of a folder, or of MNIST's files; fastrnn generate makes them.",
+        options=PictureOptions,
+        train=train_pictures,
+        recognizes=never,
+        kind=PictureGenerator.KIND,
+        evaluate=evaluate_picture_file,
+    ),
+    Task(
+        name="next-frame",
+        about="The next frame of clips, from a folder with video files at any depth; fastrnn "
+        "generate has a clip go on.",
+        options=NextFrameOptions,
+        train=train_next_frame,
+        recognizes=never,
+        kind=NextFramePredictor.KIND,
+        evaluate=evaluate_next_frame_file,
     ),
 ]
 TASKS = {task.name: task for task in _ALL}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,8 @@ def train_next_frame(
         validation_data=NextFrames(held_back, options.batch_size) if len(held_back) else None,
         save=predictor.save,
     )
-    run.finish({"errors": evaluate_next_frame(predictor, held_back)})
+    errors = evaluate_next_frame(predictor, held_back)
+    run.finish({"validation": _figures(errors), "errors": errors})
     return predictor
 
 
@@ -158,7 +159,13 @@ def evaluate_next_frame_file(model: Path, data: Path, progress: Progress) -> dic
     """`evaluate_next_frame` of a model's file on all clips of a folder."""
     predictor = NextFramePredictor.load(model)
     clips = _read(find_clips(data), predictor.preprocessing, progress)
-    return {"errors": evaluate_next_frame(predictor, clips)}
+    errors = evaluate_next_frame(predictor, clips)
+    return {**_figures(errors), "errors": errors}
+
+
+def _figures(errors: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The signal-to-noise ratios as figures to print."""
+    return {f"dB, {row['steps']} ahead, {row['method']}": row["psnr"] for row in errors}
 
 
 class NextFrames(PyDataset):

@@ -100,7 +100,8 @@ def train_pictures(
         callbacks=[SwapEMAWeights(swap_on_epoch=True), _Samples(generator, run.path / "samples")],
     )
     save_pictures(run.path / "real.png", held_back.pixels[:SHOWN])
-    run.finish({} if run.interrupted else evaluate_pictures(generator, train, held_back))
+    found = {} if run.interrupted else evaluate_pictures(generator, train, held_back)
+    run.finish({"validation": _figures(found), **found})
     return generator
 
 
@@ -138,7 +139,14 @@ def evaluate_picture_file(model: Path, data: Path, progress: Progress) -> dict[s
     generator = PictureGenerator.load(model)
     _, height, _, channels = generator.model.output_shape
     pictures = read_pictures(data, size=height, colour=channels == 3, progress=progress)
-    return evaluate_pictures(generator, *_split(pictures, 0.1, 0))
+    found = evaluate_pictures(generator, *_split(pictures, 0.1, 0))
+    return {**_figures(found), **found}
+
+
+def _figures(found: dict[str, Any]) -> dict[str, float]:
+    """The qualities as figures to print."""
+    sets = [(name, values) for name, values in found.items() if isinstance(values, dict)]
+    return {f"{what} of {name}": value for name, values in sets for what, value in values.items()}
 
 
 class _Samples(Callback):

@@ -109,6 +109,8 @@ MERGES: dict[str, tuple[Any, ...]] = {
     "maximum_stretched": (lambda k: k.Maximum(), (3, 4, 5), (3, 5)),
     "average_one": (lambda k: k.Average(), (3, 4)),
     "concatenate": (lambda k: k.Concatenate(1), (3, 4, 5), (3, 2, 5)),
+    "additive_attention": (lambda k: k.AdditiveAttention(use_scale=False), (3, 4, 5), (3, 6, 5)),
+    "subtract": (lambda k: k.Subtract(), (3, 4, 5), (3, 4, 1)),
     "attention_concat": (
         lambda k: k.Attention(score_mode="concat"),
         (3, 4, 5),

@@ -162,3 +162,19 @@ def test_epsilon_as_keras() -> None:
         keras.config.set_epsilon(1e-7)
     with pytest.raises(ValueError, match="must be above 0, got 0"):
         config.set_epsilon(0)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean", "mean_with_sample_weight", None])
+@pytest.mark.parametrize(("name", "arguments", "kind"), CASES)
+def test_reductions_as_keras(
+    name: str, arguments: dict[str, Any], kind: str, reduction: str | None
+) -> None:
+    rng = np.random.default_rng(6)
+    y_true, y_pred = data(rng, kind, arguments.get("from_logits", False), T)
+    ours = getattr(losses, name)(**arguments, reduction=reduction)
+    theirs = getattr(keras.losses, name)(**arguments, reduction=reduction)
+    values = ours.values(y_true, y_pred)
+    for weights in (None, rng.random(values.shape).astype(np.float32)):
+        if weights is None or values.ndim:
+            mine, other = ours(y_true, y_pred, weights), theirs(y_true, y_pred, weights)
+            np.testing.assert_allclose(mine, np.asarray(other), rtol=2e-5, atol=1e-6)

@@ -201,3 +201,34 @@ def test_conv_lstm_drops_out_as_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     slopes = tape.gradient(total, theirs.trainable_variables)
     for weight, slope in zip(ours.weights, slopes, strict=True):
         np.testing.assert_allclose(weight.grad, slope.numpy(), rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("recurrent", [0.0, 0.4])
+@pytest.mark.parametrize("case", ["lstm", "gru", "gru_before", "rnn"])
+def test_recurrent_layers_drop_out_as_keras(
+    case: str, recurrent: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same factors in both: where the state is dropped out, others for each gate."""
+    tf = pytest.importorskip("tensorflow")
+    ours, theirs = pair(case, dropout=0.3, recurrent_dropout=recurrent)
+    x = inputs(case)[0]
+    rng = np.random.default_rng(4)
+    drawn: list[Array] = []
+
+    def kept(_: Any, shape: Any, *__: Any) -> Array:
+        drawn.append((rng.random(shape) > 0.35).astype(np.float32) / 0.65)
+        return drawn[-1]
+
+    monkeypatch.setattr("fastrnn.layers.recurrent.kept", kept)
+    y = ours.forward(x, True)
+    ours.backward(np.cos(y))
+    masks = [list(mask) if mask.ndim == 3 else mask for mask in drawn]
+    for name, mask in zip(("_dropout_mask", "_recurrent_dropout_mask"), masks, strict=False):
+        setattr(theirs.cell, name, mask)
+    with tf.GradientTape() as tape:
+        expected = theirs(x, training=True)
+        total = tf.reduce_sum(tf.sin(expected))
+    np.testing.assert_allclose(y, expected.numpy(), rtol=2e-5, atol=2e-6)
+    slopes = tape.gradient(total, theirs.trainable_variables)
+    for weight, slope in zip(ours.weights, slopes, strict=True):
+        np.testing.assert_allclose(weight.grad, slope.numpy(), rtol=2e-4, atol=2e-5)

@@ -305,3 +305,22 @@ def test_options_say_what_is_wrong() -> None:
         WordOptions(validation_group="a", validation_match="b")
     with pytest.raises(ValueError, match="symbols must be 'words' or 'characters', got 'phones'"):
         SentenceOptions(symbols="phones")
+
+
+def test_the_command_line_trains_and_recognizes(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    testing = pytest.importorskip("typer.testing")
+    from fastrnn.cli.app import app
+
+    monkeypatch.chdir(tmp_path)
+    tone_words(tmp_path / "words", rng, 4)
+    runner = testing.CliRunner()
+    words = ["train", "words", "--epochs", "1", "--units", "4", "--filters", "0", "--val", "0.25"]
+    done = runner.invoke(app, words)
+    assert done.exit_code == 0, done.output
+    done = runner.invoke(app, ["predict", "runs/train1/model.keras", "words/low_0_0.wav", "--json"])
+    assert done.exit_code == 0, done.output
+    assert '"label"' in done.output
+    done = runner.invoke(app, ["eval", "runs/train1/model.keras", "words"])
+    assert done.exit_code == 0, done.output

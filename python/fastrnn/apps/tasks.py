@@ -36,9 +36,22 @@ from fastrnn.apps.generation.train_pictures import (
     evaluate_picture_file,
     train_pictures,
 )
+from fastrnn.apps.labelling import LabelOptions, evaluate_labels, labeller, train_labels
+from fastrnn.apps.labelling.targets import SOUND_SUFFIXES, holds_labels
 from fastrnn.apps.model_file import kind_of
 from fastrnn.apps.run import TrainingRun, arguments_of
 from fastrnn.apps.settings import from_json
+from fastrnn.apps.speech import (
+    SentenceOptions,
+    SentenceRecognizer,
+    WordOptions,
+    WordRecognizer,
+    evaluate_sentences,
+    evaluate_words,
+    train_sentences,
+    train_words,
+)
+from fastrnn.apps.speech.corpus import holds_sentences, holds_words
 from fastrnn.data import VIDEO_SUFFIXES
 from fastrnn.utils.images import PICTURE_SUFFIXES
 
@@ -128,6 +141,43 @@ _ALL = [
         recognizes=never,
         kind=NextFramePredictor.KIND,
         evaluate=evaluate_next_frame_file,
+    ),
+    Task(
+        name="words",
+        about="A word for each sound file, from a folder with one sub-folder of .wav files per "
+        "word, or with the word in the files' names, or with sentences and the times of their "
+        "words.",
+        options=WordOptions,
+        train=train_words,
+        recognizes=holds_words,
+        kind=WordRecognizer.kind,
+        load=WordRecognizer.load,
+        suffixes=SOUND_SUFFIXES,
+        evaluate=evaluate_words,
+    ),
+    Task(
+        name="sentences",
+        about="The words of each sound file, from a folder of .wav files with what is said in "
+        "files of the same names: .txt, or .align with times.",
+        options=SentenceOptions,
+        train=train_sentences,
+        recognizes=holds_sentences,
+        kind=SentenceRecognizer.kind,
+        load=SentenceRecognizer.load,
+        suffixes=SOUND_SUFFIXES,
+        evaluate=evaluate_sentences,
+    ),
+    Task(
+        name="label",
+        about="A label or values for each frame of videos or sound files, from a folder in which "
+        "each has a file of the same name: .csv with start, stop and label, or with values.",
+        options=LabelOptions,
+        train=train_labels,
+        recognizes=holds_labels,
+        kind=labeller.KIND,
+        load=labeller.FrameLabeller.load,
+        suffixes=VIDEO_SUFFIXES | SOUND_SUFFIXES,
+        evaluate=evaluate_labels,
     ),
 ]
 TASKS = {task.name: task for task in _ALL}

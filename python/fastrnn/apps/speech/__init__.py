@@ -13,7 +13,6 @@ from fastrnn.apps.speech.sentences import (
 )
 from fastrnn.apps.speech.words import (
     WordOptions,
-    WordPrediction,
     WordRecognizer,
     evaluate_words,
     train_words,
@@ -27,7 +26,6 @@ __all__ = [
     "Transcript",
     "Variation",
     "WordOptions",
-    "WordPrediction",
     "WordRecognizer",
     "error_rates",
     "evaluate_sentences",

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from fastrnn.apps.classification import FilePrediction
+from fastrnn.apps.classification.evaluation import evaluate_probabilities
 from fastrnn.apps.figures import draw_confusion
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
@@ -57,36 +60,6 @@ class WordOptions(SpeechOptions):
     )
 
 
-@dataclass(frozen=True)
-class WordPrediction:
-    """What a `WordRecognizer` hears.
-
-    Attributes
-    ----------
-    path : Path
-        The recording.
-    words : tuple of str
-        All that it knows.
-    probabilities : ndarray
-        (words,) float32.
-    """
-
-    path: Path
-    words: tuple[str, ...]
-    probabilities: FloatArray
-
-    @property
-    def label(self) -> str:
-        """The likeliest word."""
-        return self.words[int(self.probabilities.argmax())]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as a dictionary that JSON can hold."""
-        values = zip(self.words, self.probabilities, strict=True)
-        shares = {word: round(float(value), 6) for word, value in values}
-        return {"recording": str(self.path), "label": self.label, "probabilities": shares}
-
-
 class WordRecognizer(Recognizer):
     """Tells which of its words is said in a recording.
 
@@ -100,7 +73,7 @@ class WordRecognizer(Recognizer):
 
     kind = "fastrnn word recognizer"
 
-    def predict(self, path: str | os.PathLike[str]) -> WordPrediction:
+    def predict(self, path: str | os.PathLike[str]) -> FilePrediction:
         """Recognize the word of one sound file.
 
         Raises
@@ -111,7 +84,7 @@ class WordRecognizer(Recognizer):
             If it cannot be read.
         """
         frames = self.front_end.read(Recording(Path(path), ""))
-        return WordPrediction(Path(path), self.names, self.probabilities([frames])[0])
+        return FilePrediction(self.names, self.probabilities([frames])[0], Path(path))
 
     def probabilities(self, frames: Sequence[FloatArray]) -> FloatArray:
         """Probabilities (recordings, words) for log-mel frames of several recordings."""
@@ -187,7 +160,7 @@ def train_words(
     )
     results: dict[str, Any] = {"train_recordings": len(truth), "recordings": len(held_truth)}
     if len(held_truth):
-        results |= _figures(recognizer, held, words[np.bincount(truth).argmax()])
+        results |= _figures(recognizer, held, truth)
         draw_confusion(run.path / "confusion.png", np.array(results["confusion"]), words)
     run.finish(results)
     return recognizer
@@ -212,25 +185,19 @@ def evaluate_words(
     Returns
     -------
     dict
-        ``accuracy``; ``baseline``, the share of the commonest word; ``confusion``, counts by true
-        word (rows) and predicted word.
+        As `Evaluation.to_dict`.
     """
     recognizer = WordRecognizer.load(model)
     known = [each for each in find_words(folder) if each.text in recognizer.names]
     if not known:
         raise ValueError(f"{folder}: none of the model's words is said")
     part = read_part(known, recognizer.front_end, progress or Progress())
-    commonest = max(recognizer.names, key=part.texts.count)
-    return {"recordings": len(part.frames)} | _figures(recognizer, part, commonest)
+    return {"recordings": len(part.frames)} | _figures(recognizer, part)
 
 
-def _figures(recognizer: WordRecognizer, part: Part, commonest: str) -> dict[str, Any]:
-    truth = np.array([recognizer.names.index(text) for text in part.texts])
-    said = recognizer.probabilities(part.frames).argmax(axis=1)
-    confusion = np.zeros((len(recognizer.names),) * 2, np.int64)
-    np.add.at(confusion, (truth, said), 1)
-    return {
-        "accuracy": float((said == truth).mean()),
-        "baseline": part.texts.count(commonest) / len(truth),
-        "confusion": confusion.tolist(),
-    }
+def _figures(
+    recognizer: WordRecognizer, part: Part, train_labels: npt.NDArray[np.int64] | None = None
+) -> dict[str, Any]:
+    truth = np.array([recognizer.names.index(text) for text in part.texts], np.int64)
+    said = recognizer.probabilities(part.frames)
+    return evaluate_probabilities(said, truth, recognizer.names, train_labels).to_dict()

@@ -201,7 +201,7 @@ def test_networks_learn_the_motion(clips: Path, tmp_path: Path, name: str) -> No
         size=(16, 16),
         window=8,
         stride=2,
-        epochs=20,
+        epochs=30,
         shift=2,
         learning_rate=5e-3,
         validation=0.0,
@@ -514,6 +514,26 @@ def test_doctor() -> None:
     assert set(report["checks"].values()) == {"ok"}
     assert report["machine"]["cores"] >= 1
     assert "checks" in run("doctor")
+
+
+def test_doctor_finds_two_opencvs(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastrnn.apps import doctor
+
+    monkeypatch.setattr(doctor, "_version", lambda name: "5.0")
+    said = run("doctor", code=1)
+    assert "overwrite each other's files; run: pip uninstall -y opencv-python" in said
+
+
+def test_bench_names_every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastrnn.apps import bench
+
+    monkeypatch.setattr(bench, "_SECONDS", 0.0)
+    monkeypatch.setattr(bench, "_ROUNDS", 1)
+    monkeypatch.setattr(bench, "_keras", lambda: None)
+    told = json.loads(run("bench", "--json").splitlines()[0])
+    names = {(each["name"], each["step"]) for each in told["timings"]}
+    assert names == {(name, step) for name in bench._CASES for step in ("predict", "train")}
+    assert all(each["milliseconds"]["fastrnn"] > 0 for each in told["timings"])
 
 
 def test_run_folders_are_numbered(tmp_path: Path) -> None:

@@ -248,6 +248,7 @@ class BoundRecurrent:
         self._weights = cell_weights(cell, kernel, *weights, **options)
         self._backward = f"{cell}_backward"
         self._zeros = np.zeros((0, self._weights.hidden), kernel.dtype)
+        self._run = typed("recurrent_forward", kernel.dtype)
 
     def forward(
         self,
@@ -264,30 +265,39 @@ class BoundRecurrent:
         if (
             mask is None
             and h0 is None
+            and c0 is None
             and not options
+            and weights.fused
             and ready(x, weights.dtype)
             and x.ndim == 3
             and x.shape[2] == weights.input
             and 0 < x.size <= LARGEST
         ):
-            sequence = self._plain(x, reverse)
-        else:
-            sequence = check_sequence(weights, x, h0, c0, mask=mask, reverse=reverse, **options)
+            return self._plain(x, reverse)
+        sequence = check_sequence(weights, x, h0, c0, mask=mask, reverse=reverse, **options)
         y, h_n, c_n = run(sequence, train=True)
         cache = Cache(sequence, self._backward)
         return (y, h_n, cache) if c_n is None else (y, h_n, c_n, cache)
 
-    def _plain(self, x: Array, reverse: bool) -> Sequence:
-        """What `check_sequence` makes of x alone."""
-        weights = self._weights
+    def _plain(self, x: Array, reverse: bool) -> tuple[Any, ...]:
+        """`forward` of x alone."""
+        weights, empty = self._weights, _arrays.empty
         batch, steps, _ = x.shape
+        op, hidden, dtype = weights.op, weights.hidden, weights.dtype
         if len(self._zeros) != batch:
-            self._zeros = np.zeros((batch, weights.hidden), weights.dtype)
-        zeros = self._zeros
-        y = _arrays.empty(weights.op, "y", (batch, steps, weights.hidden), weights.dtype)
-        c0 = zeros if weights.cell == "lstm" else None
-        arrays = _NOTHING | {"x": x, "h0": zeros, "c0": c0, "reverse": reverse, "y": y}
-        return Sequence(weights, arrays, (batch, steps), False)
+            self._zeros = np.zeros((batch, hidden), dtype)
+        zeros, y = self._zeros, empty(op, "y", (batch, steps, hidden), dtype)
+        arrays = _NOTHING | {"x": x, "h0": zeros, "reverse": reverse, "y": y}
+        if weights.cell != "rnn":
+            arrays["saved"] = empty(op, "cache", (steps, batch, weights.saved), dtype)
+        h_n, c_n = np.empty((batch, hidden), dtype), None
+        if weights.cell == "lstm":
+            c_n = np.empty((batch, hidden), dtype)
+            arrays["c0"] = zeros
+            arrays["c_all"] = empty(op, "cache", (steps, batch, hidden), dtype)
+        self._run(weights.core.pack(False), arrays, h_n, c_n)
+        cache = Cache(Sequence(weights, arrays, (batch, steps), False), self._backward)
+        return (y, h_n, cache) if c_n is None else (y, h_n, c_n, cache)
 
     @staticmethod
     def backward(

@@ -19,6 +19,7 @@ from fastrnn.apps.classification import (
 )
 from fastrnn.apps.convert import convert_file
 from fastrnn.apps.demo import DemoResult, run_demo
+from fastrnn.apps.detection import DetectorOptions, ObjectDetector, train_detector
 from fastrnn.apps.doctor import diagnose
 from fastrnn.apps.features import Features, LayerFeatures, MotionFeatures, extract_features
 from fastrnn.apps.generation import (
@@ -43,11 +44,19 @@ from fastrnn.apps.speech import (
     train_words,
 )
 from fastrnn.apps.tasks import TASKS, Task
+from fastrnn.apps.tracking import (
+    Tracker,
+    TrackerOptions,
+    compare_trackers,
+    track_clip,
+    train_tracker,
+)
 
 __all__ = [
     "TASKS",
     "ClipPrediction",
     "DemoResult",
+    "DetectorOptions",
     "Evaluation",
     "Features",
     "FilePrediction",
@@ -60,6 +69,7 @@ __all__ = [
     "MotionFeatures",
     "NextFrameOptions",
     "NextFramePredictor",
+    "ObjectDetector",
     "PictureGenerator",
     "PictureOptions",
     "Progress",
@@ -67,6 +77,8 @@ __all__ = [
     "SentenceRecognizer",
     "Task",
     "Timing",
+    "Tracker",
+    "TrackerOptions",
     "TrainingResult",
     "TrainingRun",
     "Transcript",
@@ -76,6 +88,7 @@ __all__ = [
     "WindowPrediction",
     "WordOptions",
     "WordRecognizer",
+    "compare_trackers",
     "convert_file",
     "diagnose",
     "evaluate_image_classifier",
@@ -85,11 +98,14 @@ __all__ = [
     "run_bench",
     "run_demo",
     "save_pictures",
+    "track_clip",
+    "train_detector",
     "train_image_classifier",
     "train_labels",
     "train_next_frame",
     "train_pictures",
     "train_sentences",
+    "train_tracker",
     "train_video_classifier",
     "train_words",
 ]

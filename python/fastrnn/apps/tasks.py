@@ -25,6 +25,10 @@ from fastrnn.apps.classification.train_video import (
     holds_clips,
     train_video_classifier,
 )
+from fastrnn.apps.detection.detector import KIND as DETECTOR
+from fastrnn.apps.detection.pictures import TABLE
+from fastrnn.apps.detection.train import DetectorOptions, train_detector
+from fastrnn.apps.detection.train import evaluate_file as evaluate_detector_file
 from fastrnn.apps.generation import NextFramePredictor, PictureGenerator
 from fastrnn.apps.generation.train_next_frame import (
     NextFrameOptions,
@@ -52,6 +56,10 @@ from fastrnn.apps.speech import (
     train_words,
 )
 from fastrnn.apps.speech.corpus import holds_sentences, holds_words
+from fastrnn.apps.tracking.sequences import has_truth
+from fastrnn.apps.tracking.tracker import KIND as TRACKER
+from fastrnn.apps.tracking.train import TrackerOptions, train_tracker
+from fastrnn.apps.tracking.train import evaluate_file as evaluate_tracker_file
 from fastrnn.data import VIDEO_SUFFIXES
 from fastrnn.utils.images import PICTURE_SUFFIXES
 
@@ -178,6 +186,24 @@ _ALL = [
         load=labeller.FrameLabeller.load,
         suffixes=VIDEO_SUFFIXES | SOUND_SUFFIXES,
         evaluate=evaluate_labels,
+    ),
+    Task(
+        name="detect",
+        about="Where objects are in pictures, and what they are, from boxes.csv in the folder.",
+        options=DetectorOptions,
+        train=train_detector,
+        recognizes=lambda data: (data / TABLE).is_file(),
+        kind=DETECTOR,
+        evaluate=evaluate_detector_file,
+    ),
+    Task(
+        name="track",
+        about="When a tracker is right, and where its object goes, from clips with true boxes.",
+        options=TrackerOptions,
+        train=train_tracker,
+        recognizes=lambda data: data.is_dir() and any(has_truth(each) for each in data.iterdir()),
+        kind=TRACKER,
+        evaluate=evaluate_tracker_file,
     ),
 ]
 TASKS = {task.name: task for task in _ALL}

@@ -15,6 +15,7 @@ from fastrnn.cli.features import features
 from fastrnn.cli.generate import generate
 from fastrnn.cli.inspect import inspect
 from fastrnn.cli.predict import predict
+from fastrnn.cli.track import track
 from fastrnn.cli.train import CONTEXT, train
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command(context_settings=CONTEXT, add_help_option=False)(train)
 app.command("eval")(evaluate)
 app.command()(predict)
+app.command()(track)
 app.command()(features)
 app.command()(generate)
 app.command()(inspect)

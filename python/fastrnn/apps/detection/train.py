@@ -154,3 +154,24 @@ def _split(
         [picture for picture in pictures if picture.source not in held],
         [picture for picture in pictures if picture.source in held],
     )
+
+
+def evaluate_file(
+    model: str | os.PathLike[str], data: str | os.PathLike[str], progress: Progress
+) -> dict[str, float]:
+    """`evaluate_detector` of a model file on all pictures of a folder.
+
+    Raises
+    ------
+    ValueError
+        If the folder has a class that the detector does not know.
+    """
+    detector, folder = ObjectDetector.load(model), scan_pictures(data)
+    unknown = sorted(set(folder.classes) - set(detector.classes))
+    if unknown:
+        raise ValueError(f"{data}: the detector does not know {', '.join(unknown)}")
+    numbers = np.array([detector.classes.index(name) for name in folder.classes])
+    samples = read_samples(folder.pictures, detector, progress)
+    return evaluate_detector(
+        detector, [(p, boxes, numbers[labels]) for p, boxes, labels in samples]
+    )

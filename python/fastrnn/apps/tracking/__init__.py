@@ -2,9 +2,16 @@
 
 from fastrnn.apps.tracking.association import MultiTracker, TrackedObject, assign
 from fastrnn.apps.tracking.baselines import BASELINES, track_scores
+from fastrnn.apps.tracking.clip import (
+    TrackedBox,
+    annotate_objects,
+    compare_trackers,
+    track_clip,
+)
 from fastrnn.apps.tracking.sequences import (
     TrackingSequence,
     find_sequences,
+    has_truth,
     read_frames,
     read_sequence,
 )
@@ -15,14 +22,19 @@ __all__ = [
     "BASELINES",
     "MultiTracker",
     "Track",
+    "TrackedBox",
     "TrackedObject",
     "Tracker",
     "TrackerOptions",
     "TrackingSequence",
+    "annotate_objects",
     "assign",
+    "compare_trackers",
     "find_sequences",
+    "has_truth",
     "read_frames",
     "read_sequence",
+    "track_clip",
     "track_scores",
     "tracker_scores",
     "train_tracker",

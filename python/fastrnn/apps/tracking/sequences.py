@@ -14,6 +14,7 @@ from fastrnn.video import FrameReader, VideoError
 from fastrnn.video._opencv import opencv
 from fastrnn.video.boxes import Boxes
 from fastrnn.video.draw import Picture
+from fastrnn.video.reader import DEFAULT_FPS
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 # Names of box files, one line a frame, in the order in which they are looked for.
@@ -63,6 +64,19 @@ def read_frames(source: str | os.PathLike[str]) -> Iterator[Picture]:
             if frame is None:
                 raise VideoError(f"{file}: cannot be decoded")
             yield frame
+
+
+def frame_rate(source: str | os.PathLike[str]) -> float:
+    """Frames per second of a video file; 25 for a folder of pictures."""
+    if Path(source).is_dir():
+        return DEFAULT_FPS
+    with FrameReader(source) as frames:
+        return frames.info.fps
+
+
+def has_truth(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds a box file."""
+    return any((Path(folder) / name).is_file() for name in (*RECTANGLES, CORNERS))
 
 
 def read_sequence(folder: str | os.PathLike[str]) -> TrackingSequence:
@@ -123,11 +137,7 @@ def find_sequences(folder: str | os.PathLike[str]) -> list[TrackingSequence]:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder: {folder}")
-    found = [
-        read_sequence(entry)
-        for entry in sorted(folder.iterdir())
-        if any((entry / name).is_file() for name in (*RECTANGLES, CORNERS))
-    ]
+    found = [read_sequence(entry) for entry in sorted(folder.iterdir()) if has_truth(entry)]
     if not found:
         raise ValueError(f"{folder}: no sub-folder with a clip and a box file ({CORNERS} or such)")
     return found

@@ -27,6 +27,8 @@ SCALE_RATE = 0.6
 MEAN_RATE = 0.05
 FOUND = 0.7  # of the mean peak, and JUMP of the peak nearby: what a place far away must reach
 JUMP = 1.2
+PLACES = 8  # windows of the whole frame that are searched at a time; they take turns
+SURE = 0.4  # confidence from which the filter learns, and below which all is searched
 OBSERVED = 8  # numbers that the network is given for each frame
 
 
@@ -70,10 +72,10 @@ class Tracker:
     Parameters
     ----------
     network : Model, optional
-        As `build_network` makes it, trained. Without it fixed rules judge each peak by itself:
+        As `build_network` makes it, trained. Without it the fixed rule alone judges:
         what the network is compared with.
     lost : float
-        Without a network: the peak, as a share of the mean peak, below which the object is lost.
+        The fixed rule: a peak of this share of the mean peak is believed.
 
     Attributes
     ----------
@@ -158,6 +160,7 @@ class Tracker:
         self._centre = values[:2] + self._size / 2
         self._shift = np.zeros(2)
         self._mean: float | None = None
+        self._turn = 0
         self.confidence = 1.0
         self._filter = CorrelationFilter()
         self._filter.learn(frame, self._centre, self._side * WINDOW)
@@ -189,7 +192,7 @@ class Tracker:
         )
         self._judge(peak.value, mean)
         self._centre = centre
-        if self.confidence >= 0.5:
+        if self.confidence >= SURE:
             self._scale = scale
             self._filter.confirm(spectrum)
             self._mean = mean + MEAN_RATE * (peak.value - mean)
@@ -210,11 +213,13 @@ class Tracker:
             self.confidence = float(peak >= self.lost * mean)
             return
         *shift, logit = self._stream.step(self.observation)[0].astype(float)
-        self.confidence = float(1 / (1 + np.exp(-logit)))
+        # A peak as high as those before is believed, whatever the network says.
+        believed = 0.5 if peak >= self.lost * mean else 0.0
+        self.confidence = max(float(1 / (1 + np.exp(-logit))), believed)
         self._shift = np.clip(shift, -1, 1)
 
     def _search(self, frame: Picture) -> tuple[bool, Boxes, float, Peak]:
-        """Look around the expected place, and everywhere if the object seems lost."""
+        """Look around the expected place; if it seems lost, at some places all over, too."""
         window = self._side * WINDOW
         expected = self._centre + self._shift * self._side
         places = [(expected, window * scale) for scale in SCALES]
@@ -223,15 +228,20 @@ class Tracker:
         best = int(np.argmax([SAME_SCALE * values[0], *values[1:]]))
         peak, ratio = peaks[best], SCALES[best]
         centre = expected + peak.offset * (window * ratio / CELLS)
-        if self.confidence >= 0.5:
+        if self.confidence >= SURE:
             return False, centre, ratio, peak
-        grid = [(place, window) for place in _grid(frame, window / 2)]
+        grid = self._some([(place, window) for place in _grid(frame, window / 2)])
         peaks = [self._filter.peak(each) for each in self._filter.respond(frame, grid)]
         best = int(np.argmax([each.value for each in peaks]))
         if peaks[best].value > max(JUMP * peak.value, FOUND * (self._mean or 0.0)):
             peak, ratio = peaks[best], 1.0
             centre = grid[best][0] + peak.offset * (window / CELLS)
         return True, centre, ratio, peak
+
+    def _some(self, grid: list[tuple[Boxes, float]]) -> list[tuple[Boxes, float]]:
+        stride = -(-len(grid) // PLACES)
+        self._turn += 1
+        return grid[self._turn % stride :: stride]
 
 
 def _grid(frame: Picture, step: float) -> list[Boxes]:

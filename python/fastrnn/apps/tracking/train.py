@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastrnn.apps.run import TrainingRun
+from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
 from fastrnn.apps.tracking.baselines import track_scores
 from fastrnn.apps.tracking.lessons import (
@@ -127,3 +127,15 @@ def _counted(lessons: Iterator[Any], done: int, total: int, run: TrainingRun) ->
     for number, each in enumerate(lessons, done + 1):
         run.progress.advance("tracking", number, total)
         yield each
+
+
+def evaluate_file(
+    model: str | os.PathLike[str], data: str | os.PathLike[str], progress: Progress
+) -> dict[str, dict[str, float]]:
+    """`tracker_scores` of a model file on a folder of sequences."""
+    tracker, sequences = Tracker.load(model), find_sequences(data)
+    scores: dict[str, dict[str, float]] = {}
+    for number, sequence in enumerate(sequences, 1):
+        scores |= tracker_scores(tracker, [sequence])
+        progress.advance("tracking", number, len(sequences))
+    return scores

@@ -1,0 +1,117 @@
+"""`fastrnn track`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fastrnn.cli.errors import DebugOption, errors_in_one_line
+
+if TYPE_CHECKING:
+    from fastrnn.apps.tracking import Tracker, TrackingSequence
+
+
+def track(
+    clip: Annotated[
+        Path,
+        typer.Argument(
+            help="A video file, a folder of pictures, or a folder of a clip and its true boxes."
+        ),
+    ],
+    box: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,W,H", help="The object in the first frame: left, top, width, height."
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="A tracker that `fastrnn train --task track` wrote.",
+            show_default="the one that comes with the package",
+        ),
+    ] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            help="A detector that `fastrnn train --task detect` wrote: follow all it finds."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Lowest score of a detection.")
+    ] = 0.3,
+    output: Annotated[
+        Path | None, typer.Option(help="Video file to write, with the boxes drawn in.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the objects of each frame as a line of JSON.")
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Follow an object, or all that a detector finds, through a clip.
+
+    With a folder that holds a clip and the true boxes of its frames (boxes.txt, gt.txt or
+    groundtruth_rect.txt) the overlap with the truth is printed, beside that of a constant
+    velocity, template matching and OpenCV's MIL tracker.
+
+    Example: fastrnn track clip.mp4 --box 140,90,30,60 --output annotated.mp4
+    """
+    with errors_in_one_line(debug):
+        from fastrnn.apps.detection import ObjectDetector
+        from fastrnn.apps.tracking import (
+            Tracker,
+            has_truth,
+            read_sequence,
+            track_clip,
+        )
+        from fastrnn.video import parse_box
+
+        sequence = read_sequence(clip) if has_truth(clip) else None
+        if box is not None and detector is not None:
+            raise ValueError("give --box or --detector, not both")
+        if sequence is None and box is None and detector is None:
+            raise ValueError("give the object's --box in the first frame, or a --detector")
+        first = parse_box(box) if box else sequence.boxes[0] if sequence else None
+        tracker = None if detector else Tracker.load(model)
+        found = track_clip(
+            sequence.source if sequence else clip,
+            None if detector else first,
+            tracker=tracker,
+            detector=ObjectDetector.load(detector) if detector else None,
+            threshold=threshold,
+            output=output,
+        )
+        start, frames, numbers = time.perf_counter(), 0, set()
+        sure = 0
+        for objects in found:
+            if as_json:
+                line = {"frame": frames, "objects": [each.to_dict() for each in objects]}
+                typer.echo(json.dumps(line))
+            elif frames % 25 == 0 and sys.stderr.isatty():
+                typer.echo(f"\rframe {frames}", err=True, nl=False)
+            frames += 1
+            numbers |= {each.number for each in objects}
+            sure += any(each.confidence >= 0.5 for each in objects)
+        seconds = time.perf_counter() - start
+        typer.echo(
+            f"\r{clip}: {frames} frames, {len(numbers)} object{'s'[: len(numbers) != 1]}, "
+            f"sure of its place in {sure}, {frames / max(seconds, 1e-9):.0f} frames a second",
+            err=as_json,
+        )
+        if output is not None:
+            typer.echo(f"wrote {output}", err=as_json)
+        if sequence is not None and tracker is not None and not box:
+            _print_scores(sequence, tracker, as_json)
+
+
+def _print_scores(sequence: TrackingSequence, tracker: Tracker, as_json: bool) -> None:
+    from fastrnn.apps.tracking import compare_trackers
+
+    typer.echo("overlap with the truth (mean IoU), and share of frames above 0.5:", err=as_json)
+    for name, scores in compare_trackers(sequence, tracker).items():
+        typer.echo(f"  {name:18} {scores['iou']:.3f}  {scores['success']:.3f}", err=as_json)

@@ -555,7 +555,10 @@ def test_figures_of_odd_sizes(tmp_path: Path) -> None:
 
 
 def test_opencv_that_does_not_load_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastrnn.video._opencv import opencv
+
     monkeypatch.setitem(sys.modules, "cv2", None)
+    opencv.cache_clear()
     with pytest.raises(ImportError, match="pip install opencv-python-headless"):
         FrameReader(__file__)
 

@@ -201,6 +201,16 @@ def test_views() -> None:
         assert nothing_moves.dtype == np.float32
 
 
+@pytest.mark.parametrize("view", ["pixels", "background", "difference"])
+def test_views_of_windows_in_any_memory_order(view: str) -> None:
+    windows = np.random.default_rng(5).integers(0, 255, (2, 5, 4, 3, 1)).astype(np.uint8)
+    turned = np.asarray(windows.transpose(2, 3, 0, 1, 4), order="C").transpose(2, 3, 0, 1, 4)
+    assert not turned.flags.c_contiguous
+    seen = apply_view(turned, view)
+    assert seen.flags.c_contiguous
+    np.testing.assert_array_equal(seen, apply_view(windows, view))
+
+
 def test_shifts_move_whole_windows() -> None:
     picture = np.zeros((9, 11), np.uint8)
     picture[4, 5] = 255

@@ -202,7 +202,8 @@ def apply_view(windows: Frames, view: str) -> FloatArray:
     >>> float(apply_view(np.full((1, 2, 3), 255, np.uint8), "pixels").max())
     1.0
     """
-    pixels: FloatArray = windows.astype(np.float32)
+    # In C order, whatever that of the windows is: what follows works on views of it.
+    pixels: FloatArray = windows.astype(np.float32, order="C")
     moving: FloatArray
     if view == "pixels":
         pixels /= np.float32(255)

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 from fastrnn.video.reader import Frame, FrameReader
 
+_ROUNDING = 0.001  # seconds; containers have time stamps of whole milliseconds
+
 
 def sample_frames(
     reader: FrameReader, *, fps: float | None = None, step: int = 1, skip: int = 0
 ) -> Iterator[Frame]:
     """Frames of a clip, brought to a number per second.
 
-    Frame n of the result is that shown at n / fps seconds, to the nearest; where the file has
-    fewer frames, they are repeated, and where it has more, left out, without converting them.
+    Frame n of the result is the first that is shown at n / fps seconds or later; where the file
+    has fewer frames, they are repeated, and where it has more, left out, without converting them.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def _steady(reader: FrameReader, fps: float | None) -> Iterator[bool]:
     """For each frame of the result whether the reader has gone to a new one for it."""
     count = 0
     while reader.grab():
-        place = count if fps is None else round(reader.time * fps)
+        place = count if fps is None else int((reader.time + _ROUNDING) * fps)
         for _ in range(count, place):
             yield False
         if place >= count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,7 @@ WHOLE = riff(bytes(200), PCM, 1, 16)
         (riff(bytes(8), 0x1234, 1, 8), "its encoding is 0x1234"),
         (riff(bytes(8), PCM, 0, 16), "damaged: 0 channels of 16 bits"),
         (riff(bytes(8), PCM, 1, 16, rate=0), "at 0 Hz"),
+        (riff(bytes(8), PCM, 1, 16, rate=2**31 - 1), "at 2147483647 Hz"),
         (riff(bytes(8), PCM, 1, 64), "samples of 64 bits are not read"),
         (riff(b"\0\0\xc0\x7f" * 2, FLOAT, 1, 32), "samples are no finite numbers"),
         (riff(bytes(8), PCM, 1, 16).replace(b"fmt ", b"tmf "), "samples come before their format"),
@@ -159,6 +161,18 @@ def test_channels_are_resampled_each_by_itself(rng: np.random.Generator) -> None
         resample(x, 8, 0)
     with pytest.raises(ValueError, match=r"must be \(T,\) or \(T, channels\)"):
         resample(np.zeros((2, 2, 2)), 8, 4)
+
+
+def test_rates_without_a_common_divisor_take_little_memory(rng: np.random.Generator) -> None:
+    x = rng.normal(size=3000)
+    near = resample(x, 48000, 16000)
+    tracemalloc.start()
+    y = resample(x, 48001, 16000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**25
+    np.testing.assert_allclose(y[:20], near[:20], atol=5e-3)
+    assert resample(x, 10_000_019, 16000).shape == (5,)
 
 
 def direct_log_mel(x: np.ndarray, settings: LogMel) -> np.ndarray:

@@ -18,6 +18,7 @@ Samples = npt.NDArray[np.float32]
 _PCM, _FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
 _OTHERS = {0x0002: "ADPCM", 0x0006: "A-law", 0x0007: "µ-law", 0x0055: "MP3"}
 _UNKNOWN_SIZE = 0xFFFFFFFF
+_HIGHEST_RATE = 1 << 24  # Hz; the filter to a usual rate grows with it
 
 
 class AudioError(RuntimeError):
@@ -128,7 +129,7 @@ def _format(chunk: bytes) -> _Format:
     if tag not in (_PCM, _FLOAT):
         raise ValueError(f"its encoding is {_OTHERS.get(tag, hex(tag))}; PCM and floats are read")
     width = (bits + 7) // 8
-    if not channels or not rate or block != channels * width:
+    if not channels or not 0 < rate <= _HIGHEST_RATE or block != channels * width:
         raise ValueError(
             f"damaged: {channels} channels of {bits} bits in {block} bytes at {rate} Hz"
         )

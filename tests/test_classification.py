@@ -24,7 +24,7 @@ from fastrnn.apps.sources import find_sources
 from fastrnn.apps.tasks import task_for
 from fastrnn.cli.app import app
 from fastrnn.utils import save_img
-from fastrnn.video import FrameWriter, Preprocessing, clip_windows, read_clip
+from fastrnn.video import FrameReader, FrameWriter, Preprocessing, clip_windows, read_clip
 from fastrnn.video.preprocess import apply_view
 
 SIDE = 12
@@ -176,6 +176,26 @@ def test_windows_as_they_come_are_those_of_the_whole_clip(
     np.testing.assert_allclose(result.window_probabilities, expected, atol=1e-6)
     np.testing.assert_allclose(result.probabilities, expected.mean(axis=0), atol=1e-6)
     assert result.frame_count == frames
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_video_that_is_ended_is_kept(
+    classifier: apps.VideoClassifier, tmp_path: Path, interrupted: bool
+) -> None:
+    def count(frames: int) -> None:
+        if interrupted and frames == 12:
+            raise KeyboardInterrupt
+
+    clip, seen = write_clip(tmp_path / "clip.avi", 23), tmp_path / "seen.avi"
+    windows = iter(apps.Watch(classifier, clip, output=seen, on_frame=count))
+    assert next(windows).frame == 8
+    if interrupted:
+        with pytest.raises(KeyboardInterrupt):
+            list(windows)
+    else:
+        windows.close()  # type: ignore[attr-defined]
+    with FrameReader(seen) as frames:
+        assert sum(1 for _ in frames) == (12 if interrupted else 9)
 
 
 def test_predict_a_stream(classifier: apps.VideoClassifier, tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ class Watch:
         a camera.
     output : str or os.PathLike, optional
         Video file to write (``.mp4``, ``.avi``, ``.mkv``): a copy with the most probable classes
-        of the last window that has ended drawn into each frame.
+        of the last window that has ended drawn into each frame. Ctrl-C, or leaving the loop, ends
+        it where it is.
     on_frame : callable, optional
         Called with the number of frames seen, after each.
 
@@ -87,17 +88,22 @@ class Watch:
             frames = sample_frames(reader, fps=self.classifier.preprocessing.fps)
             ahead = prefetched(lambda _: next(frames, None), itertools.count(), 1, _FRAMES_AHEAD)
             files.enter_context(contextlib.closing(ahead))
-            for frame in ahead:
-                if frame is None:
-                    break
-                probabilities = live.push(frame if colour else as_gray(frame))
-                if probabilities is not None:
-                    seen = probabilities
-                if writer is not None:
-                    writer.write(annotate_frame(frame, classes, seen))
-                self._on_frame(live.frame_count)
-                if probabilities is not None:
-                    yield self._window(probabilities, fps)
+            try:
+                for frame in ahead:
+                    if frame is None:
+                        break
+                    probabilities = live.push(frame if colour else as_gray(frame))
+                    if probabilities is not None:
+                        seen = probabilities
+                    if writer is not None:
+                        writer.write(annotate_frame(frame, classes, seen))
+                    self._on_frame(live.frame_count)
+                    if probabilities is not None:
+                        yield self._window(probabilities, fps)
+            except (GeneratorExit, KeyboardInterrupt):
+                if writer is not None and writer.frame_count:
+                    files.pop_all().close()  # the video so far is kept
+                raise
             if not live.frame_count:
                 raise VideoError(f"{self.source}: no frame could be decoded")
             for probabilities in live.finish():

@@ -245,6 +245,9 @@ def test_bad_clips_are_named_once_and_counted(clips: list[Path], tmp_path: Path)
     assert told == [("0.avi", True), ("broken.avi", False), ("missing.avi", False), ("2.avi", True)]
     with pytest.raises(ValueError, match=r"no clip can be read; .*broken\.avi"):
         VideoDataset([broken], settings(), on_clip=lambda path, why: None)
+    for labels in ([1], [1, 2, 3]):
+        with pytest.raises(ValueError, match=r"labels must be 2, one per clip, got \("):
+            VideoDataset(clips[:2], settings(), labels)
 
 
 def test_a_clip_that_shrinks_meanwhile_is_named(clips: list[Path], tmp_path: Path) -> None:

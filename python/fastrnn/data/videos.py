@@ -134,6 +134,8 @@ class VideoDataset(LabelledDataset):
         in_work = frames * frame_bytes * max(workers, 1)  # of the batches that are being made
         limit = max(int(memory * 2**20), 2 * in_work)
         files = [Path(path) for path in paths]
+        if labels is not None and np.shape(labels)[:1] != (len(files),):
+            raise ValueError(f"labels must be {len(files)}, one per clip, got {np.shape(labels)}")
         self._chunks = ClipChunks(
             files,
             preprocessing,

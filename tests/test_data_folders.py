@@ -104,6 +104,13 @@ def test_two_classes_no_labels_and_single_pictures(pictures: Path) -> None:
     np.testing.assert_array_equal(dataset[0][1], numbers)
 
 
+def test_parts_have_targets_of_one_width(pictures: Path) -> None:
+    """The last class has one picture, which is in the training part."""
+    options = {"labels": [0, 1] * 4 + [1, 2], "label_mode": "categorical"}
+    parts = folder_of(pictures, validation_split=0.3, subset="both", **options)
+    assert [part[0][1].shape[1] for part in parts] == [3, 3]
+
+
 def test_parts_are_disjoint_and_whole_groups(pictures: Path) -> None:
     train, held = folder_of(pictures, validation_split=0.4, subset="both")
     assert sorted(shades(train) + shades(held)) == sorted(itertools.chain(*SHADES.values()))

@@ -24,6 +24,7 @@ Array = NDArray[Any]
 Labels = str | ArrayLike | Callable[[Path], str] | None
 
 _LABEL_MODES = ("binary", "categorical", "float", "int")
+_CLASS_MODES = ("binary", "categorical")  # whose targets depend on how many classes there are
 _SUBSETS = ("both", "training", "validation")
 
 
@@ -37,7 +38,7 @@ class LabelledFiles:
     labels : ndarray or None
         One label per file; numbers of classes where there are such.
     class_names : tuple of str
-        Empty where the labels were given as numbers.
+        Empty where the labels were given as numbers, unless targets depend on how many there are.
     """
 
     paths: tuple[Path, ...]
@@ -76,6 +77,7 @@ def labelled_files(
     suffixes: Collection[str],
     *,
     labels: Labels = "inferred",
+    label_mode: str | None = "int",
     class_names: Sequence[str] | None = None,
     follow_links: bool = False,
 ) -> LabelledFiles:
@@ -89,6 +91,8 @@ def labelled_files(
     labels : "inferred", callable, array_like or None
         By the sub-folders' names; by what a function of the path returns, a class's name; one
         for each file, in the order of sorted paths; or none.
+    label_mode : str or None
+        As in `LabelledDataset`; with "categorical" and "binary" numbers are names, too.
     class_names : sequence of str, optional
         The classes to take, in the order of their numbers; all, sorted, when not given.
     follow_links : bool
@@ -117,6 +121,9 @@ def labelled_files(
         numbers = None if labels is None else np.asarray(labels)
         if numbers is not None and numbers.shape[:1] != (len(paths),):
             raise ValueError(f"labels must be {len(paths)}, one per file, got {numbers.shape}")
+        if numbers is not None and numbers.size and not class_names and label_mode in _CLASS_MODES:
+            # Named, so that all parts know of all classes.
+            class_names = [str(number) for number in range(int(numbers.max()) + 1)]
         found = LabelledFiles(tuple(paths), numbers, tuple(class_names or ()))
     else:
         if callable(labels):

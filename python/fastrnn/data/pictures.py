@@ -122,6 +122,7 @@ def image_dataset_from_directory(
         directory,
         PICTURE_SUFFIXES,
         labels=labels,
+        label_mode=label_mode,
         class_names=class_names,
         follow_links=follow_links,
     )

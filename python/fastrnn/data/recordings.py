@@ -109,7 +109,12 @@ def audio_dataset_from_directory(
         )
 
     files = labelled_files(
-        directory, AUDIO_SUFFIXES, labels=labels, class_names=class_names, follow_links=follow_links
+        directory,
+        AUDIO_SUFFIXES,
+        labels=labels,
+        label_mode=label_mode,
+        class_names=class_names,
+        follow_links=follow_links,
     )
     return datasets_of(
         files,

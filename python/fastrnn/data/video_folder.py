@@ -122,7 +122,12 @@ def video_dataset_from_directory(
         )
 
     files = labelled_files(
-        directory, VIDEO_SUFFIXES, labels=labels, class_names=class_names, follow_links=follow_links
+        directory,
+        VIDEO_SUFFIXES,
+        labels=labels,
+        label_mode=label_mode,
+        class_names=class_names,
+        follow_links=follow_links,
     )
     return datasets_of(
         files,

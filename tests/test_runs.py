@@ -131,6 +131,18 @@ def test_ctrl_c_saves_and_resume_ends_alike(
     assert_same(run.path, whole)
 
 
+def test_ctrl_c_that_is_ignored_stays_ignored(whole: Path, tmp_path: Path) -> None:
+    """As of a training in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run = TrainingRun(tmp_path, progress=Interrupting(1, 2))
+        train_sums(Path("sums"), SumOptions(), run=run)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert_same(run.path, whole)
+
+
 KILLED = textwrap.dedent(
     """
     import os, pathlib, signal, sys

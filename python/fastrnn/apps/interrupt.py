@@ -22,10 +22,12 @@ class Interrupt:
         self._before: Any = None
 
     def __enter__(self) -> Interrupt:
-        # Only the main thread gets signals; None is a handler that Python does not know.
+        # Only the main thread gets signals; None is a handler that Python does not know, and who
+        # ignores them (nohup does, and a shell for what runs in the background) goes on to.
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.getsignal(signal.SIGINT)
-            if self._before is not None:
+            before = signal.getsignal(signal.SIGINT)
+            if before not in (None, signal.SIG_IGN):
+                self._before = before
                 signal.signal(signal.SIGINT, self._note)
         return self
 

@@ -95,6 +95,14 @@ def test_networks_tell_images_apart(pictures: Path, tmp_path: Path, network: str
     assert loaded.predict(pictures / "upright" / "03.png").label == "upright"
 
 
+def test_one_class_is_refused_before_there_is_a_folder(tmp_path: Path) -> None:
+    for number, image in enumerate(bars(6, 0)):
+        save_img(tmp_path / "data" / "only" / f"{number}.png", image[..., None])
+    with pytest.raises(ValueError, match="images of one class only, 'only'; need two"):
+        apps.train_image_classifier(tmp_path / "data", run=apps.TrainingRun(tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists()
+
+
 def test_images_from_idx_files(idx: Path, tmp_path: Path) -> None:
     assert task_for(idx).name == "images"
     train = ("train", idx, "--model", "rows-gru", "--units", 16, "--epochs", 15, "--batch", 8)

@@ -70,6 +70,8 @@ def train_image_classifier(
     for what, part in (("training", train), ("validation", held_back)):
         if part is not None and not len(part.labels):
             raise ValueError(f"{folder}: none of the images for {what} can be read")
+    if len(train.classes) < 2:
+        raise ValueError(f"{folder}: images of one class only, '{train.classes[0]}'; need two")
     held = 0 if held_back is None else len(held_back.labels)
     height, width, channels = train.pixels.shape[1:]
     run.progress.note(

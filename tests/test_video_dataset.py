@@ -225,8 +225,9 @@ def test_frame_rates(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.ravel(), 2 * np.arange(50))  # steadily every second one
     np.testing.assert_allclose(second.ravel(), np.arange(second.size) * 10 / 25, atol=1)
     assert 45 <= second.size <= 50
-    with pytest.raises(ValueError, match="fps must be positive, got 0"):
-        settings(fps=0)
+    for fps in (0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"fps must be positive and finite, got {fps}"):
+            settings(fps=fps)
 
 
 def test_bad_clips_are_named_once_and_counted(clips: list[Path], tmp_path: Path) -> None:

@@ -80,8 +80,8 @@ class Preprocessing:
             raise ValueError(f"preprocessing: view must be one of {VIEWS}, got {self.view!r}")
         if not isinstance(self.colour, bool):
             raise TypeError(f"preprocessing: colour must be a bool, got {self.colour!r}")
-        if self.fps is not None and not self.fps > 0:
-            raise ValueError(f"preprocessing: fps must be positive, got {self.fps}")
+        if self.fps is not None and not 0 < self.fps < math.inf:
+            raise ValueError(f"preprocessing: fps must be positive and finite, got {self.fps}")
 
     @property
     def channels(self) -> int:

@@ -194,6 +194,17 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     assert len(run.history) == 1
 
 
+def test_what_is_no_number_is_named(tmp_path: Path) -> None:
+    run = TrainingRun(tmp_path)
+    run.start("sums", "sums", SumOptions())
+    model = fastrnn.Sequential([layers.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    held_back = np.full((4, 3), np.inf), np.ones((4, 2))
+    data: Any = np.ones((8, 3)), np.ones((8, 2))
+    with np.errstate(all="ignore"), pytest.raises(RuntimeError, match="val_loss is .* in epoch 2"):
+        run.fit(model, *data, epochs=2, save=model.save, validation_data=held_back)
+
+
 def test_profile_tells_computing_from_waiting(tmp_path: Path) -> None:
     import time
 

@@ -194,7 +194,7 @@ class TrainingRun:
         Raises
         ------
         RuntimeError
-            If the loss is no number before any epoch is done.
+            If the loss, or what `monitor` names, is no number in any epoch.
         """
         folder, epochs_done = self.path, self._epochs
         if monitor == "auto":
@@ -217,8 +217,10 @@ class TrainingRun:
         if epochs_done.best_weights is not None:
             model.set_weights(epochs_done.best_weights)
         elif self.history:
-            loss = self.history[-1]["loss"]
-            raise RuntimeError(f"the loss is {loss} in epoch 1; use a smaller learning rate")
+            row = self.history[-1]
+            what = monitor if monitor and math.isfinite(row["loss"]) else "loss"
+            where = f"the {what} is {row.get(what)} in epoch {row['epoch']}"
+            raise RuntimeError(f"{where}, and no better before; use a smaller learning rate")
         else:  # Ctrl-C in the first epoch
             save(folder / "model.keras")
 

@@ -186,6 +186,15 @@ def test_windows_as_they_come_are_those_of_the_whole_clip(
     assert result.frame_count == frames
 
 
+def test_clips_of_one_class_are_evaluated(classifier: apps.VideoClassifier, tmp_path: Path) -> None:
+    classifier.save(tmp_path / "model.keras")
+    write_clip(tmp_path / "clips" / "b" / "1.avi", 12)
+    write_clip(tmp_path / "clips" / "b" / "2.avi", 9)
+    found = apps.evaluate_video_classifier(tmp_path / "model.keras", tmp_path / "clips")
+    assert np.sum(found["confusion"], axis=1).tolist() == [0, 2, 0]
+    assert found["baseline"] == 1.0
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_video_that_is_ended_is_kept(
     classifier: apps.VideoClassifier, tmp_path: Path, interrupted: bool

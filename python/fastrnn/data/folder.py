@@ -54,7 +54,7 @@ class ClipFolder:
     clips: tuple[Clip, ...]
 
 
-def scan_folder(path: str | os.PathLike[str]) -> ClipFolder:
+def scan_folder(path: str | os.PathLike[str], *, least: int = 2) -> ClipFolder:
     """Find the clips of a folder with one sub-folder per class.
 
     Parameters
@@ -62,6 +62,8 @@ def scan_folder(path: str | os.PathLike[str]) -> ClipFolder:
     path : str or os.PathLike
         The folder. Hidden entries, and sub-folders without a video file, are passed over; clips
         may lie deeper inside a class's folder.
+    least : int
+        How many classes there must be.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def scan_folder(path: str | os.PathLike[str]) -> ClipFolder:
     NotADirectoryError
         If it is a file.
     ValueError
-        If it holds fewer than two classes with clips.
+        If it holds no clips, or clips of fewer classes.
     """
     folder = Path(path)
     if not folder.exists():
@@ -92,7 +94,7 @@ def scan_folder(path: str | os.PathLike[str]) -> ClipFolder:
         raise ValueError(
             f"{folder}: no video file in any sub-folder; expected {folder}/<class>/<clip>.avi"
         )
-    if len(classes) < 2:
+    if len(classes) < least:
         raise ValueError(f"{folder}: clips of one class only, '{classes[0]}'; need two or more")
     clips = tuple(
         Clip(file, label) for label, name in enumerate(classes) for file in by_class[name]

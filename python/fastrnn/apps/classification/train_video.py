@@ -139,7 +139,7 @@ def evaluate_video_classifier(
         If no clip can be read.
     """
     classifier = VideoClassifier.load(model)
-    found = scan_folder(folder)
+    found = scan_folder(folder, least=1)  # of one class alone, too
     clips = relabelled(found.clips, found.classes, classifier.classes, folder)
     reading = _Reading(progress or Progress(), len(clips))
     windows = reading.windows(clips, classifier.preprocessing, shuffle=False)

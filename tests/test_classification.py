@@ -123,6 +123,7 @@ def test_predict_images_of_a_folder_and_a_pattern(pictures: Path, tmp_path: Path
     classifier.save(tmp_path / "model.keras")
     lines = run("predict", tmp_path / "model.keras", pictures / "upright", "--json").splitlines()
     assert len(lines) == 30
+    assert "0: cameras and streams are for" in run("predict", tmp_path / "model.keras", 0, code=1)
     told = json.loads(lines[4])
     path = pictures / "upright" / "04.png"
     assert told["file"] == str(path)

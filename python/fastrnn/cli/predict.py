@@ -70,8 +70,10 @@ def predict(
             try:
                 if hasattr(thing, "live"):
                     _watch(thing, source, as_json, windows, output)
-                else:
+                elif isinstance(source, Path):
                     _print(thing.predict(source), source, as_json)
+                else:
+                    raise ValueError(f"{source}: cameras and streams are for models of clips")
             except (RuntimeError, OSError, ValueError) as error:
                 if debug:
                     raise

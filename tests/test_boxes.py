@@ -73,7 +73,8 @@ def test_a_wrong_box_is_named(text: str) -> None:
 
 def test_boxes_are_drawn_where_they_are() -> None:
     picture = np.zeros((60, 80, 3), np.uint8)
-    draw_boxes(picture, [[20, 30, 40, 20], [np.nan] * 4], ["cup"], colours=[(0, 0, 255)])
+    boxes = [[20, 30, 40, 20], [np.nan] * 4, [1e12, 0, 3, 3]]
+    draw_boxes(picture, boxes, ["cup"], colours=[(0, 0, 255)])
     assert picture[30:50, 20, 2].all()
     assert picture[30:50, 60, 2].all()
     assert not picture[34:46, 24:56].any()

@@ -14,6 +14,8 @@ from fastrnn.video.draw import BLACK, Colour, Picture, put_text, text_size
 # (..., 4) x, y of the upper left corner, width, height; x grows to the right, y downwards.
 Boxes = npt.NDArray[np.float64]
 
+_FARTHEST = 2**15  # pixels; OpenCV refuses to draw to 2**31
+
 PALETTE: tuple[Colour, ...] = (
     (80, 175, 76),
     (54, 127, 255),
@@ -158,14 +160,15 @@ def draw_boxes(
         box, text = np.asarray(values, float), next(texts, "")
         if not np.isfinite(box).all():
             continue
-        left, top, right, bottom = (int(v) for v in np.round([*box[:2], *(box[:2] + box[2:])]))
+        corners = np.clip([*box[:2], *(box[:2] + box[2:])], -_FARTHEST, _FARTHEST)
+        left, top, right, bottom = (int(v) for v in np.round(corners))
         colour = shades[number % len(shades)]
         cv2.rectangle(picture, (left, top), (right, bottom), colour, 2)
         if text:
             wide, high = text_size(text)
             base = top - 4 if top > high + 8 else bottom + high + 4
-            corners = (left - 1, base - high - 3), (left + wide + 3, base + 4)
-            cv2.rectangle(picture, *corners, colour, -1)
+            sheet = (left - 1, base - high - 3), (left + wide + 3, base + 4)
+            cv2.rectangle(picture, *sheet, colour, -1)
             put_text(picture, text, (left + 1, base), BLACK)
 
 

@@ -178,6 +178,20 @@ def test_a_killed_run_ends_alike(whole: Path, tmp_path: Path, save_steps: int) -
     assert_same(tmp_path / "train1", whole)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "args.json is no JSON"),
+        ("[]", "args.json must be a JSON object"),
+        ('{"task": "sums"}', "args.json does not say data, options"),
+    ],
+)
+def test_damaged_arguments_are_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "args.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        TrainingRun.resume(tmp_path)
+
+
 def test_what_cannot_be_resumed(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is complete, there is nothing to resume"):
         TrainingRun.resume(whole)

@@ -36,6 +36,7 @@ from fastrnn.apps.interrupt import Interrupt
 from fastrnn.apps.run_folder import new_run_folder, write_csv, write_json
 from fastrnn.callbacks import BackupAndRestore, Callback
 from fastrnn.callbacks.monitor import Monitor
+from fastrnn.formats import keras_json
 from fastrnn.utils import set_random_seed
 
 Row = dict[str, Any]
@@ -245,11 +246,16 @@ def arguments_of(folder: str | os.PathLike[str]) -> dict[str, Any]:
     ------
     FileNotFoundError
         If the folder is no run's.
+    ValueError
+        If the file is damaged.
     """
     path = Path(folder, "args.json")
     if not path.is_file():
         raise FileNotFoundError(f"{folder} is no folder of a training: it has no args.json")
-    arguments: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    arguments = keras_json.parse(str(path), path.read_bytes())
+    missing = sorted({"task", "data", "options"} - arguments.keys())
+    if missing:
+        raise ValueError(f"{path} does not say {', '.join(missing)}")
     return arguments
 
 

@@ -122,6 +122,20 @@ def test_sentences_are_cut_into_words_by_their_times(tmp_path: Path) -> None:
         find_sentences(tmp_path)
 
 
+def test_each_recording_has_the_text_nearest_to_it(tmp_path: Path) -> None:
+    for who, text in (("ann", "low"), ("bob", "mid")):
+        write_wav(tmp_path / who / "sound" / "1.wav", np.zeros(800))
+        (tmp_path / who / "text").mkdir()
+        (tmp_path / who / "text" / "1.txt").write_text(text)
+    write_wav(tmp_path / "1.wav", np.zeros(800))  # has none of its own
+    found = find_sentences(tmp_path)
+    assert [(each.path.parts[-3], each.text) for each in found] == [("ann", "low"), ("bob", "mid")]
+    (tmp_path / "bob" / "other").mkdir()
+    (tmp_path / "bob" / "other" / "1.txt").write_text("high")
+    with pytest.raises(ValueError, match="may belong to it"):
+        find_sentences(tmp_path)
+
+
 def test_a_file_is_never_split() -> None:
     words = [
         Recording(Path(f"{n}_{who}.wav"), w, n, n + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +72,47 @@ def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
             rows = [(table.line_num, [row[name] or "" for name in names]) for row in table]
             scale = 1.0
     return [_segment(path, number, fields, scale) for number, fields in rows]
+
+
+def files_of(recordings: Iterable[Path], others: Iterable[Path]) -> dict[Path, Path]:
+    """Which of some files, of labels say, belongs to each recording: that of its name.
+
+    Of several the one that lies nearest in the tree of folders; and of recordings of one name a
+    file belongs to the nearest.
+
+    Raises
+    ------
+    ValueError
+        If two are equally near.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from fastrnn.apps.segments import files_of
+    >>> found = files_of([Path("ann/1.wav"), Path("bob/1.wav")], [Path("ann/1.txt")])
+    >>> [(path.as_posix(), file.as_posix()) for path, file in found.items()]
+    [('ann/1.wav', 'ann/1.txt')]
+    """
+    alike: dict[str, list[Path]] = {}
+    for path in recordings:
+        alike.setdefault(path.stem, []).append(path)
+    found: dict[Path, list[tuple[int, Path]]] = {}
+    for other in others:
+        near = {path: _shared_parents(path, other) for path in alike.get(other.stem, ())}
+        for path, count in near.items():
+            if count == max(near.values()):
+                found.setdefault(path, []).append((count, other))
+    nearest = {}
+    for path, files in found.items():
+        best = [file for count, file in files if count == max(files)[0]]
+        if len(best) > 1:
+            raise ValueError(f"{path}: either of {best[0]} and {best[1]} may belong to it")
+        nearest[path] = best[0]
+    return nearest
+
+
+def _shared_parents(one: Path, other: Path) -> int:
+    return sum(parent in other.parents for parent in one.parents)
 
 
 def sound_starts(folder: str | os.PathLike[str]) -> dict[str, float]:

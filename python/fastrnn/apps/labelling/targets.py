@@ -11,7 +11,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn.apps.segments import SEGMENT_SUFFIXES, SILENCES, Segment, read_segments, sound_starts
+from fastrnn.apps.segments import (
+    SEGMENT_SUFFIXES,
+    SILENCES,
+    Segment,
+    files_of,
+    read_segments,
+    sound_starts,
+)
 from fastrnn.data import VIDEO_SUFFIXES
 
 # The class of steps at which there is nothing.
@@ -58,18 +65,20 @@ def find_annotated(folder: str | os.PathLike[str], suffixes: Collection[str]) ->
     FileNotFoundError
         If the folder does not exist.
     ValueError
-        If no recording has such a file.
+        If no recording has such a file, or it is not clear which is whose.
     """
     root = Path(folder)
     if not root.is_dir():
         raise FileNotFoundError(f"no such folder: {root}")
     files = sorted(root.rglob("*"))
-    known = {path.stem: path for path in files if path.suffix in SEGMENT_SUFFIXES}
+    known = files_of(
+        [path for path in files if path.suffix.lower() in suffixes],
+        [path for path in files if path.suffix in SEGMENT_SUFFIXES],
+    )
     starts = sound_starts(root)
     found = [
-        Annotated(path, known[path.stem], starts.get(path.stem, 0.0) if is_sound(path) else 0.0)
-        for path in files
-        if path.suffix.lower() in suffixes and path.stem in known
+        Annotated(path, file, starts.get(path.stem, 0.0) if is_sound(path) else 0.0)
+        for path, file in sorted(known.items())
     ]
     if not found:
         raise ValueError(

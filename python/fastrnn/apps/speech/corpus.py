@@ -8,7 +8,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastrnn.apps.segments import SEGMENT_SUFFIXES, SILENCES, Segment, read_segments, sound_starts
+from fastrnn.apps.segments import (
+    SEGMENT_SUFFIXES,
+    SILENCES,
+    Segment,
+    files_of,
+    read_segments,
+    sound_starts,
+)
 from fastrnn.data import Clip, split_clips, split_matching
 
 
@@ -106,17 +113,17 @@ def find_sentences(folder: str | os.PathLike[str]) -> list[Recording]:
     FileNotFoundError
         If the folder does not exist.
     ValueError
-        If no file has a text.
+        If no file has a text, or it is not clear which is whose.
     """
     root, files = _sound_files(folder)
     segments = _segments(root, files)
-    texts = {path.stem: path for path in root.rglob("*.txt")}
+    texts = files_of(files, root.rglob("*.txt"))
     found = []
     for path in files:
         if path in segments:
             words = [each.label for each in segments[path] if each.label not in SILENCES]
-        elif path.stem in texts:
-            words = texts[path.stem].read_text("utf-8").split()
+        elif path in texts:
+            words = texts[path].read_text("utf-8").split()
         else:
             continue
         if words:
@@ -197,16 +204,15 @@ def _sound_files(folder: str | os.PathLike[str]) -> tuple[Path, list[Path]]:
 
 def _segments(root: Path, files: Sequence[Path]) -> dict[Path, list[Segment]]:
     """Segments of the sound files that have some, in seconds from the file's start."""
-    by_name = {path.stem: path for path in root.rglob("*") if path.suffix in SEGMENT_SUFFIXES}
+    of_segments = (path for path in root.rglob("*") if path.suffix in SEGMENT_SUFFIXES)
     starts = sound_starts(root)
     found = {}
-    for path in files:
-        if path.stem in by_name:
-            shift = starts.get(path.stem, 0.0)
-            found[path] = [
-                Segment(max(each.start - shift, 0.0), max(each.stop - shift, 0.0), each.label)
-                for each in read_segments(by_name[path.stem])
-            ]
+    for path, file in sorted(files_of(files, of_segments).items()):
+        shift = starts.get(path.stem, 0.0)
+        found[path] = [
+            Segment(max(each.start - shift, 0.0), max(each.stop - shift, 0.0), each.label)
+            for each in read_segments(file)
+        ]
     return found
 
 

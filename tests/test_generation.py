@@ -327,6 +327,14 @@ class TestTraining:
         wrong = CliRunner().invoke(app, [*command, "--clip", "clip.avi"])
         assert wrong.exit_code == 2
 
+    def test_nothing_need_be_held_back(self, tmp_path: Path, rng: np.random.Generator) -> None:
+        data = write_digits(tmp_path / "digits", 8, rng)
+        run = TrainingRun(tmp_path / "runs")
+        options = PictureOptions(epochs=1, filters=4, latent=8, validation=0.0)
+        train_pictures(data, options, run=run)
+        assert run.results["validation"] == {}
+        assert (run.path / "real.png").is_file()
+
     def test_next_frames(self, tmp_path: Path, rng: np.random.Generator) -> None:
         for number in range(4):
             with FrameWriter(tmp_path / "clips" / f"{number}.avi", fps=10) as writer:

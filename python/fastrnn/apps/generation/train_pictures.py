@@ -99,7 +99,7 @@ def train_pictures(
         monitor=None,  # neither loss says how good the pictures are
         callbacks=[SwapEMAWeights(swap_on_epoch=True), _Samples(generator, run.path / "samples")],
     )
-    save_pictures(run.path / "real.png", held_back.pixels[:SHOWN])
+    save_pictures(run.path / "real.png", train.pixels[:SHOWN])
     found = {} if run.interrupted else evaluate_pictures(generator, train, held_back)
     run.finish({"validation": _figures(found), **found})
     return generator

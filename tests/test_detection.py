@@ -23,9 +23,9 @@ from fastrnn.apps.detection import (
     write_shape_pictures,
 )
 from fastrnn.apps.detection.batches import DetectionBatches, change_sample
-from fastrnn.apps.detection.train import read_samples
+from fastrnn.apps.detection.train import evaluate_file, read_samples
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.video import FrameWriter, box_iou
+from fastrnn.video import FrameWriter, VideoError, box_iou
 
 
 def test_boxes_come_back_from_the_grid(rng: np.random.Generator) -> None:
@@ -175,6 +175,13 @@ def test_a_wrong_table_is_named(tmp_path: Path, text: str, message: str) -> None
     (tmp_path / "boxes.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         scan_pictures(tmp_path)
+
+
+def test_a_folder_without_a_picture_is_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").write_text("image,x,y,w,h,class\na.png,1,2,3,4,cat\n")
+    ObjectDetector(["cat"], 16, 16).save(tmp_path / "model.keras")
+    with pytest.raises(VideoError, match="no picture can be read"):
+        evaluate_file(tmp_path / "model.keras", tmp_path, Progress())
 
 
 def test_it_learns_its_pictures_by_heart(tmp_path: Path) -> None:

@@ -60,8 +60,7 @@ def train_detector(
     -------
     ObjectDetector
         With the weights of the best epoch. ``results.json`` in the run's folder has the mean
-        average precision on the pictures held back, and that of boxes that always stand where
-        they stand in the mean.
+        average precision on the pictures held back, which also say which epoch is best.
 
     Raises
     ------
@@ -165,6 +164,8 @@ def evaluate_file(
     ------
     ValueError
         If the folder has a class that the detector does not know.
+    fastrnn.video.VideoError
+        If no picture can be read.
     """
     detector, folder = ObjectDetector.load(model), scan_pictures(data)
     unknown = sorted(set(folder.classes) - set(detector.classes))
@@ -172,6 +173,8 @@ def evaluate_file(
         raise ValueError(f"{data}: the detector does not know {', '.join(unknown)}")
     numbers = np.array([detector.classes.index(name) for name in folder.classes])
     samples = read_samples(folder.pictures, detector, progress)
+    if not samples:
+        raise VideoError(f"{data}: no picture can be read")
     return evaluate_detector(
         detector, [(p, boxes, numbers[labels]) for p, boxes, labels in samples]
     )

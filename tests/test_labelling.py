@@ -188,6 +188,9 @@ def test_values_of_frames_are_learnt(tmp_path: Path, rng: np.random.Generator) -
     np.testing.assert_array_equal(
         said.outputs, labeller.predict(tmp_path / "clips" / "3.avi").outputs
     )
+    (tmp_path / "clips" / "3.csv").write_text("start,stop,label\n0,1,x\n")
+    with pytest.raises(ValueError, match=r"3\.csv: the model gives values, here are segments"):
+        evaluate_labels(run.path / "model.keras", tmp_path / "clips")
 
 
 def test_sounds_are_found_in_recordings(tmp_path: Path, rng: np.random.Generator) -> None:

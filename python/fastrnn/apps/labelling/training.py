@@ -229,10 +229,15 @@ def evaluate_labels(
     """
     labeller = FrameLabeller.load(model)
     found = find_annotated(folder, labeller.source.suffixes)
+    values = labeller.scale is not None
+    for each in found:
+        if holds_values(each.known) != values:
+            kinds = ("values", "segments") if values else ("segments", "values")
+            raise ValueError(f"{each.known}: the model gives {kinds[0]}, here are {kinds[1]}")
     examples = _read(found, labeller.source, labeller.names, progress or Progress())
     if not examples:
         raise ValueError(f"{folder}: none of the recordings can be read")
-    judge = value_figures if labeller.scale is not None else label_figures
+    judge = value_figures if values else label_figures
     return {"recordings": len(examples), **judge(labeller, examples, examples)}
 
 

@@ -20,6 +20,7 @@ import fastrnn
 from fastrnn import layers
 from fastrnn.apps.run import Progress, TrainingRun, arguments_of
 from fastrnn.apps.settings import from_json, setting, settings_of
+from fastrnn.apps.tasks import TASKS
 from fastrnn.models import load_model
 
 EPOCHS = 4
@@ -199,6 +200,13 @@ def test_what_cannot_be_resumed(whole: Path, tmp_path: Path) -> None:
         TrainingRun.resume(tmp_path)
     with pytest.raises(ValueError, match="save_steps must be at least 1, got 0"):
         TrainingRun(save_steps=0)
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+def test_every_task_checks_what_all_have_in_common(task: Any) -> None:
+    for name, value in (("epochs", 0), ("batch_size", 0), ("learning_rate", 0.0), ("seed", -1)):
+        with pytest.raises(ValueError, match=f"train: {name} must .* got {value}"):
+            task.options(**{name: value})
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:

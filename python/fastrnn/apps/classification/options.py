@@ -11,7 +11,7 @@ from fastrnn.apps.classification.networks import (
     Architecture,
     architecture_of,
 )
-from fastrnn.apps.settings import setting
+from fastrnn.apps.settings import check_training, setting
 from fastrnn.video import Preprocessing
 
 FRAMES = "Frames and windows"
@@ -89,17 +89,7 @@ class TrainingOptions:
     seed: int = setting(0, "Seed of all that is random.")
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"train: {name} must be at least 1, got {getattr(self, name)}")
-        if not 0.0 < self.learning_rate < 10.0:
-            raise ValueError(
-                f"train: learning_rate must be above 0 and below 10, got {self.learning_rate}"
-            )
-        if self.validation_group and self.validation_match:
-            raise ValueError("train: give validation_group or validation_match, not both")
-        if self.seed < 0:
-            raise ValueError(f"train: seed must not be negative, got {self.seed}")
+        check_training(self)
 
     def _shift_of(self, width: int, height: int, share: int) -> int:
         """How far pictures of a size are moved; by default this share of the smaller side."""

@@ -16,7 +16,7 @@ from fastrnn.apps.detection.loss import GridLoss
 from fastrnn.apps.detection.pictures import Labelled, load_pictures, scan_pictures
 from fastrnn.apps.detection.scores import mean_average_precision
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.apps.settings import setting
+from fastrnn.apps.settings import check_training, setting
 from fastrnn.optimizers import Adam
 from fastrnn.optimizers.schedules import CosineDecay
 from fastrnn.video import VideoError
@@ -37,8 +37,7 @@ class DetectorOptions:
     seed: int = setting(0, "Seed of all that is random.")
 
     def __post_init__(self) -> None:
-        if not 0 <= self.validation < 1:
-            raise ValueError(f"train: validation must be in [0, 1), got {self.validation}")
+        check_training(self)
 
 
 def train_detector(

@@ -16,7 +16,7 @@ from fastrnn.apps.generation.forecast import evaluate_forecast
 from fastrnn.apps.generation.next_frame import build_predictor
 from fastrnn.apps.generation.next_frame_predictor import NextFramePredictor
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.apps.settings import setting
+from fastrnn.apps.settings import check_training, setting
 from fastrnn.data import VIDEO_SUFFIXES, Clip, Split, WindowedClips, split_clips, split_matching
 from fastrnn.optimizers import Adam
 from fastrnn.optimizers.schedules import CosineDecay
@@ -60,6 +60,9 @@ class NextFrameOptions:
         panel="Validation",
     )
     seed: int = setting(0, "Seed of all that is random.")
+
+    def __post_init__(self) -> None:
+        check_training(self)
 
     @property
     def preprocessing(self) -> Preprocessing:

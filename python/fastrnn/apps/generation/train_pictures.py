@@ -18,7 +18,7 @@ from fastrnn.apps.generation.picture_generator import PictureGenerator
 from fastrnn.apps.generation.pictures import Pictures, read_pictures, save_pictures
 from fastrnn.apps.generation.quality import Judge
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.apps.settings import setting
+from fastrnn.apps.settings import check_training, setting
 from fastrnn.callbacks import Callback, SwapEMAWeights
 from fastrnn.optimizers import Adam
 
@@ -45,6 +45,9 @@ class PictureOptions:
         0.1, "Part of the pictures held back to compare with.", flag="--val", panel="Validation"
     )
     seed: int = setting(0, "Seed of all that is random.")
+
+    def __post_init__(self) -> None:
+        check_training(self)
 
 
 def train_pictures(

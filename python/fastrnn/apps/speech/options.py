@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastrnn.apps.settings import setting
+from fastrnn.apps.settings import check_training, setting
 
 NETWORK = "Network"
 SOUND = "Sound"
@@ -51,13 +51,6 @@ class SpeechOptions:
     )
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch_size, self.mels, *self.units, 1) < 1 or not self.units:
-            raise ValueError("train: epochs, batch_size, units and mels must be at least 1")
-        if not 0.0 < self.learning_rate < 10.0:
-            raise ValueError(
-                f"train: learning_rate must be above 0 and below 10, got {self.learning_rate}"
-            )
-        if self.validation_group and self.validation_match:
-            raise ValueError("train: give validation_group or validation_match, not both")
-        if self.seed < 0:
-            raise ValueError(f"train: seed must not be negative, got {self.seed}")
+        check_training(self)
+        if min(self.mels, *self.units, 1) < 1 or not self.units:
+            raise ValueError("train: units and mels must be at least 1")

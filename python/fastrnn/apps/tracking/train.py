@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.apps.settings import setting
+from fastrnn.apps.settings import check_training, setting
 from fastrnn.apps.tracking.baselines import track_scores
 from fastrnn.apps.tracking.lessons import (
     TrackingLoss,
@@ -37,6 +37,9 @@ class TrackerOptions:
     batch_size: int = setting(16, "Lessons per step.", flag="--batch")
     learning_rate: float = setting(5e-3, "Adam's learning rate.", flag="--lr")
     seed: int = setting(0, "Seed of all that is random.")
+
+    def __post_init__(self) -> None:
+        check_training(self)
 
 
 def train_tracker(

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fastrnn.apps.detection import ObjectDetector
-from fastrnn.apps.run import TrainingRun
+from fastrnn.apps.run import TrainingRun, arguments_of
 from fastrnn.apps.tracking import (
     BASELINES,
     Tracker,
@@ -122,6 +122,7 @@ def test_the_network_is_trained_saved_and_used(
     run = TrainingRun(tmp_path)
     tracker = train_tracker(options=TrackerOptions(rendered=3, epochs=15), run=run)
     assert run.history[-1]["loss"] < run.history[0]["loss"]
+    assert arguments_of(run.path)["data"] is None  # so that it is resumed without
     again = Tracker.load(run.path / "model.keras")
     frames, boxes = render_sequence(rng, frames=8, covered=False)
     tracker.lost = again.lost = 9.0  # the network alone judges

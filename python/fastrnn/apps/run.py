@@ -144,15 +144,15 @@ class TrainingRun:
         """Epoch of the saved model, from 1; 0 before the first is done."""
         return self._epochs.best_epoch
 
-    def start(self, task: str, data: str | os.PathLike[str], options: Any) -> None:
+    def start(self, task: str, data: str | os.PathLike[str] | None, options: Any) -> None:
         """Make the folder with args.json, unless it is there, and seed all that is random.
 
         Parameters
         ----------
         task : str
             Its name in `fastrnn.apps.tasks.TASKS`.
-        data : path
-            What is trained on.
+        data : path or None
+            What is trained on; None where nothing is read.
         options : dataclass
             With a field ``seed``; numbers, strings, paths, tuples and dataclasses of these.
         """
@@ -160,7 +160,8 @@ class TrainingRun:
 
         if self.folder is None:
             folder = new_run_folder(self.out, self.name)
-            arguments = {"task": task, "data": str(Path(data).absolute())}
+            place = None if data is None else str(Path(data).absolute())
+            arguments = {"task": task, "data": place}
             about = {"options": asdict(options), "fastrnn_version": __version__}
             write_json(folder / "args.json", arguments | about)
             self.folder = folder

@@ -266,4 +266,5 @@ def resume(run: TrainingRun) -> Any:
     arguments = arguments_of(run.path)
     task = task_named(arguments["task"])
     options: Any = from_json(task.options, arguments["options"])
-    return task.train(Path(arguments["data"]), options, run=run)
+    data = arguments["data"]
+    return task.train(None if data is None else Path(data), options, run=run)

@@ -89,7 +89,7 @@ def train_tracker(
     rest = [each for each in sequences if each.name != options.held_back]
     if not options.rendered and not (rest and options.lessons):
         raise ValueError("track: nothing to learn from; give sequences or rendered=60")
-    run.start("track", data or "", options)
+    run.start("track", data, options)
     random = np.random.default_rng(options.seed)
     total = options.rendered + options.lessons * len(rest)
     lessons = [

@@ -126,6 +126,8 @@ def test_the_network_is_trained_saved_and_used(
     again = Tracker.load(run.path / "model.keras")
     frames, boxes = render_sequence(rng, frames=8, covered=False)
     tracker.lost = again.lost = 9.0  # the network alone judges
+    again.save(tmp_path / "strict.keras")
+    again = Tracker.load(tmp_path / "strict.keras")
     one, other = tracker.track(frames, boxes[0]), again.track(frames, boxes[0])
     np.testing.assert_array_equal(one.boxes, other.boxes)
     assert ((one.confidences > 0) & (one.confidences <= 1)).all()

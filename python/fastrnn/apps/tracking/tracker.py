@@ -29,6 +29,7 @@ FOUND = 0.7  # of the mean peak, and JUMP of the peak nearby: what a place far a
 JUMP = 1.2
 PLACES = 8  # windows of the whole frame that are searched at a time; they take turns
 SURE = 0.4  # confidence from which the filter learns, and below which all is searched
+BELIEVED = 0.6  # of the mean peak: the fixed rule, unless another share is given
 OBSERVED = 8  # numbers that the network is given for each frame
 
 
@@ -75,7 +76,8 @@ class Tracker:
         As `build_network` makes it, trained. Without it the fixed rule alone judges:
         what the network is compared with.
     lost : float
-        The fixed rule: a peak of this share of the mean peak is believed.
+        The fixed rule: a peak of this share of the mean peak is believed, whatever the network
+        says.
 
     Attributes
     ----------
@@ -90,7 +92,7 @@ class Tracker:
     array([180.2,  93.5,  31.1,  62.2])
     """
 
-    def __init__(self, network: Model | None = None, *, lost: float = 0.6) -> None:
+    def __init__(self, network: Model | None = None, *, lost: float = BELIEVED) -> None:
         self.network = network
         self.lost = lost
         self._stream: Any = None
@@ -107,14 +109,14 @@ class Tracker:
         ValueError
             If it is something else, or damaged.
         """
-        network, _ = load_trained(DEFAULT if path is None else path, KIND)
-        return cls(network)
+        network, about = load_trained(DEFAULT if path is None else path, KIND)
+        return cls(network, lost=float(about.get("lost", BELIEVED)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to one ``.keras`` file."""
+        """Write the network, and the rule, to one ``.keras`` file."""
         if self.network is None:
             raise ValueError("tracker: there is no network to save")
-        save_trained(path, self.network, KIND, {})
+        save_trained(path, self.network, KIND, {"lost": self.lost})
 
     def track(self, frames: Iterable[Picture], box: npt.ArrayLike) -> Track:
         """Follow an object through a clip.

@@ -7,6 +7,7 @@ FOLDER holds a sub-folder of .wav files for each word, or files that begin with 
 speaker out; without it a fifth of the files is.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -21,5 +22,7 @@ print(
     f"always the commonest word: {results['baseline']:.3f}"
 )
 
-recording = next(path for path in sorted(folder.rglob("*.wav")) if not match or match in path.name)
+recording = next(
+    path for path in sorted(folder.rglob("*.wav")) if re.search(match or "", path.name)
+)
 print(f"{recording}: {recognizer.predict(recording).label}")

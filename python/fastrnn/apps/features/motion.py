@@ -30,7 +30,7 @@ class MotionFeatures:
     gray = True
 
     def rows(self, frames: FrameReader) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-        """Number of each frame from the second on, and its features (25,)."""
+        """Number of each frame from the second on, and its features (26,)."""
         cv2 = opencv()
         before = None
         for number, frame in enumerate(frames):

@@ -144,7 +144,8 @@ def test_a_table_of_boxes_is_read(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no picture")
     (tmp_path / "boxes.csv").write_text(
         "image,x,y,w,h,class\nclip.avi#2,1,2,3,4,dog\n0000.png,5,6,7,8,cat\nclip.avi#0,,,,,\n"
-        "clip.avi#2,9,8,7,6,cat\nbad.png,1,1,2,2,cat\nclip.avi#7,1,1,2,2,cat\n"
+        "clip.avi#2,9,8,7,6,cat\nbad.png,1,1,2,2,cat\nclip.avi#7,1,1,2,2,cat\n",
+        encoding="utf-8-sig",  # as spreadsheets write it
     )
     folder = scan_pictures(tmp_path)
     assert folder.classes == ("cat", "dog")

@@ -21,9 +21,9 @@ from fastrnn.apps.labelling import (
     train_labels,
 )
 from fastrnn.apps.labelling.batches import Example, StretchBatches
-from fastrnn.apps.labelling.targets import find_annotated
+from fastrnn.apps.labelling.targets import find_annotated, holds_values
 from fastrnn.apps.run import TrainingRun
-from fastrnn.apps.segments import Segment
+from fastrnn.apps.segments import Segment, read_segments
 from fastrnn.video import FrameWriter
 
 Array = np.ndarray[Any, Any]
@@ -59,6 +59,14 @@ def test_values_are_of_frames_of_times_or_of_all(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ValueError, match=message):
             read_values(path)
+
+
+def test_tables_may_begin_as_spreadsheets_write_them(tmp_path: Path) -> None:
+    for name, text in (("a", "start,stop,label\n0,1,x\n"), ("b", "time,x\n0,1\n")):
+        (tmp_path / f"{name}.csv").write_text(text, "utf-8-sig")  # with a byte order mark
+    assert read_segments(tmp_path / "a.csv") == [Segment(0.0, 1.0, "x")]
+    assert not holds_values(tmp_path / "a.csv")
+    assert read_values(tmp_path / "b.csv").names == ("x",)
 
 
 def test_segments_of_a_labelling() -> None:

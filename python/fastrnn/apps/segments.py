@@ -60,7 +60,7 @@ def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
     [Segment(start=0.5, stop=1.25, label='wave')]
     """
     path = Path(path)
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         if path.suffix == ".align":
             rows = [(number, line.split()) for number, line in enumerate(file, 1) if line.strip()]
             scale = 1 / _UNITS_PER_SECOND
@@ -124,7 +124,7 @@ def sound_starts(folder: str | os.PathLike[str]) -> dict[str, float]:
     index = Path(folder, "index.csv")
     if not index.is_file():
         return {}
-    with open(index, newline="", encoding="utf-8") as file:
+    with open(index, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     return {row["id"]: float(row["audio_start_s"]) for row in rows if row.get("audio_start_s")}
 

@@ -85,7 +85,7 @@ def scan_pictures(folder: str | os.PathLike[str]) -> PictureFolder:
         return _from_sequences(path)
     boxes: dict[str, list[list[float]]] = {}
     names: dict[str, list[str]] = {}
-    with open(table, newline="", encoding="utf-8") as file:
+    with open(table, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if missing := set(COLUMNS) - set(reader.fieldnames or ()):
             raise ValueError(f"{table}: needs the columns {','.join(COLUMNS)}, lacks {missing}")

@@ -104,7 +104,7 @@ def holds_values(path: Path) -> bool:
     """Whether a file holds values of each frame, and no segments."""
     if path.suffix != ".csv":
         return False
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         return not {"start", "stop"} <= set(next(csv.reader(file), []))
 
 
@@ -173,7 +173,7 @@ def read_values(path: str | os.PathLike[str]) -> Values:
     [[1.5], [2.0]]
     """
     path = Path(path)
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         lines = [row for row in csv.reader(file) if row]
     names = lines[0] if lines else []
     table = np.empty((max(len(lines) - 1, 0), len(names)))

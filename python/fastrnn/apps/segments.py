@@ -61,7 +61,7 @@ def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
     """
     path = Path(path)
     with open(path, newline="", encoding="utf-8-sig") as file:
-        if path.suffix == ".align":
+        if path.suffix.lower() == ".align":
             rows = [(number, line.split()) for number, line in enumerate(file, 1) if line.strip()]
             scale = 1 / _UNITS_PER_SECOND
         else:

@@ -41,7 +41,7 @@ from fastrnn.apps.generation.train_pictures import (
     train_pictures,
 )
 from fastrnn.apps.labelling import LabelOptions, evaluate_labels, labeller, train_labels
-from fastrnn.apps.labelling.targets import SOUND_SUFFIXES, holds_labels
+from fastrnn.apps.labelling.targets import holds_labels
 from fastrnn.apps.model_file import kind_of
 from fastrnn.apps.run import TrainingRun, arguments_of
 from fastrnn.apps.settings import from_json
@@ -60,7 +60,7 @@ from fastrnn.apps.tracking.sequences import has_truth
 from fastrnn.apps.tracking.tracker import KIND as TRACKER
 from fastrnn.apps.tracking.train import TrackerOptions, train_tracker
 from fastrnn.apps.tracking.train import evaluate_file as evaluate_tracker_file
-from fastrnn.data import VIDEO_SUFFIXES
+from fastrnn.data import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from fastrnn.utils.images import PICTURE_SUFFIXES
 
 
@@ -160,7 +160,7 @@ _ALL = [
         recognizes=holds_words,
         kind=WordRecognizer.kind,
         load=WordRecognizer.load,
-        suffixes=SOUND_SUFFIXES,
+        suffixes=AUDIO_SUFFIXES,
         evaluate=evaluate_words,
     ),
     Task(
@@ -172,7 +172,7 @@ _ALL = [
         recognizes=holds_sentences,
         kind=SentenceRecognizer.kind,
         load=SentenceRecognizer.load,
-        suffixes=SOUND_SUFFIXES,
+        suffixes=AUDIO_SUFFIXES,
         evaluate=evaluate_sentences,
     ),
     Task(
@@ -184,7 +184,7 @@ _ALL = [
         recognizes=holds_labels,
         kind=labeller.KIND,
         load=labeller.FrameLabeller.load,
-        suffixes=VIDEO_SUFFIXES | SOUND_SUFFIXES,
+        suffixes=VIDEO_SUFFIXES | AUDIO_SUFFIXES,
         evaluate=evaluate_labels,
     ),
     Task(

@@ -3,13 +3,14 @@
 from fastrnn.data.folder import VIDEO_SUFFIXES, Clip, ClipFolder, scan_folder
 from fastrnn.data.labelled import FileDataset, LabelledFiles, labelled_files
 from fastrnn.data.pictures import image_dataset_from_directory
-from fastrnn.data.recordings import audio_dataset_from_directory
+from fastrnn.data.recordings import AUDIO_SUFFIXES, audio_dataset_from_directory
 from fastrnn.data.split import Split, split_clips, split_matching
 from fastrnn.data.video_folder import video_dataset_from_directory
 from fastrnn.data.videos import VideoDataset
 from fastrnn.data.windowed import WindowedClips
 
 __all__ = [
+    "AUDIO_SUFFIXES",
     "VIDEO_SUFFIXES",
     "Clip",
     "ClipFolder",

@@ -9,10 +9,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn.apps.labelling.targets import SOUND_SUFFIXES
 from fastrnn.apps.speech import FrontEnd
 from fastrnn.audio import read_wav
-from fastrnn.data import VIDEO_SUFFIXES
+from fastrnn.data import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from fastrnn.video import FrameReader, Preprocessing, apply_view
 from fastrnn.video.preprocess import resize_frames
 
@@ -77,7 +76,7 @@ class SoundInput:
 
     front_end: FrontEnd
 
-    suffixes: ClassVar[frozenset[str]] = SOUND_SUFFIXES
+    suffixes: ClassVar[frozenset[str]] = AUDIO_SUFFIXES
 
     @property
     def shape(self) -> tuple[int, ...]:

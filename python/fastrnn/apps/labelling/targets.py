@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from fastrnn._files import files_under
 from fastrnn.apps.segments import (
     SEGMENT_SUFFIXES,
     SILENCES,
@@ -19,11 +20,10 @@ from fastrnn.apps.segments import (
     read_segments,
     sound_starts,
 )
-from fastrnn.data import VIDEO_SUFFIXES
+from fastrnn.data import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 
 # The class of steps at which there is nothing.
 NOTHING = "-"
-SOUND_SUFFIXES = frozenset({".wav"})
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,7 @@ def find_annotated(folder: str | os.PathLike[str], suffixes: Collection[str]) ->
     root = Path(folder)
     if not root.is_dir():
         raise FileNotFoundError(f"no such folder: {root}")
-    files = sorted(root.rglob("*"))
-    known = files_of(
-        [path for path in files if path.suffix.lower() in suffixes],
-        [path for path in files if path.suffix in SEGMENT_SUFFIXES],
-    )
+    known = files_of(files_under(root, suffixes), files_under(root, SEGMENT_SUFFIXES))
     starts = sound_starts(root)
     found = [
         Annotated(path, file, starts.get(path.stem, 0.0) if is_sound(path) else 0.0)
@@ -90,19 +86,19 @@ def find_annotated(folder: str | os.PathLike[str], suffixes: Collection[str]) ->
 def holds_labels(path: Path) -> bool:
     """Whether a path is a folder with videos or sound files, and labels or values of one."""
     try:
-        return path.is_dir() and bool(find_annotated(path, VIDEO_SUFFIXES | SOUND_SUFFIXES))
+        return path.is_dir() and bool(find_annotated(path, VIDEO_SUFFIXES | AUDIO_SUFFIXES))
     except ValueError:
         return False
 
 
 def is_sound(path: Path) -> bool:
     """Whether a file is heard, not seen."""
-    return path.suffix.lower() in SOUND_SUFFIXES
+    return path.suffix.lower() in AUDIO_SUFFIXES
 
 
 def holds_values(path: Path) -> bool:
     """Whether a file holds values of each frame, and no segments."""
-    if path.suffix != ".csv":
+    if path.suffix.lower() != ".csv":
         return False
     with open(path, newline="", encoding="utf-8-sig") as file:
         return not {"start", "stop"} <= set(next(csv.reader(file), []))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastrnn._files import files_under
 from fastrnn.apps.segments import (
     SEGMENT_SUFFIXES,
     SILENCES,
@@ -16,7 +17,7 @@ from fastrnn.apps.segments import (
     read_segments,
     sound_starts,
 )
-from fastrnn.data import Clip, split_clips, split_matching
+from fastrnn.data import AUDIO_SUFFIXES, Clip, split_clips, split_matching
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def find_sentences(folder: str | os.PathLike[str]) -> list[Recording]:
     """
     root, files = _sound_files(folder)
     segments = _segments(root, files)
-    texts = files_of(files, root.rglob("*.txt"))
+    texts = files_of(files, files_under(root, {".txt"}))
     found = []
     for path in files:
         if path in segments:
@@ -137,14 +138,18 @@ def find_sentences(folder: str | os.PathLike[str]) -> list[Recording]:
 
 def holds_words(path: Path) -> bool:
     """Whether a path is a folder of sound files that have no texts beside them."""
-    return path.is_dir() and bool(_stems(path, {".wav"})) and not holds_sentences(path)
+    return path.is_dir() and bool(files_under(path, AUDIO_SUFFIXES)) and not holds_sentences(path)
 
 
 def holds_sentences(path: Path) -> bool:
     """Whether a path is a folder of sound files that have texts or times of words beside them."""
     if not path.is_dir():
         return False
-    return bool(_stems(path, {".wav"}) & _stems(path, {".txt", *SEGMENT_SUFFIXES}))
+    sounds, texts = (
+        {file.stem for file in files_under(path, suffixes)}
+        for suffixes in (AUDIO_SUFFIXES, {".txt", *SEGMENT_SUFFIXES})
+    )
+    return bool(sounds & texts)
 
 
 def split_recordings(
@@ -188,15 +193,11 @@ def split_recordings(
     )
 
 
-def _stems(folder: Path, suffixes: Collection[str]) -> set[str]:
-    return {path.stem for path in folder.rglob("*") if path.suffix.lower() in suffixes}
-
-
 def _sound_files(folder: str | os.PathLike[str]) -> tuple[Path, list[Path]]:
     root = Path(folder)
     if not root.is_dir():
         raise FileNotFoundError(f"no such folder: {root}")
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() == ".wav")
+    files = files_under(root, AUDIO_SUFFIXES)
     if not files:
         raise ValueError(f"{root}: no .wav file in it")
     return root, files
@@ -204,10 +205,9 @@ def _sound_files(folder: str | os.PathLike[str]) -> tuple[Path, list[Path]]:
 
 def _segments(root: Path, files: Sequence[Path]) -> dict[Path, list[Segment]]:
     """Segments of the sound files that have some, in seconds from the file's start."""
-    of_segments = (path for path in root.rglob("*") if path.suffix in SEGMENT_SUFFIXES)
     starts = sound_starts(root)
     found = {}
-    for path, file in sorted(files_of(files, of_segments).items()):
+    for path, file in sorted(files_of(files, files_under(root, SEGMENT_SUFFIXES)).items()):
         shift = starts.get(path.stem, 0.0)
         found[path] = [
             Segment(max(each.start - shift, 0.0), max(each.stop - shift, 0.0), each.label)

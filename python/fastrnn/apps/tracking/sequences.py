@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from fastrnn.data import VIDEO_SUFFIXES
+from fastrnn.utils.images import PICTURE_SUFFIXES
 from fastrnn.video import FrameReader, VideoError
 from fastrnn.video._opencv import opencv
 from fastrnn.video.boxes import Boxes
 from fastrnn.video.draw import Picture
 from fastrnn.video.reader import DEFAULT_FPS
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 # Names of box files, one line a frame, in the order in which they are looked for.
 CORNERS, RECTANGLES = "gt.txt", ("boxes.txt", "groundtruth_rect.txt")
 
@@ -59,7 +59,7 @@ def read_frames(source: str | os.PathLike[str]) -> Iterator[Picture]:
         return
     cv2 = opencv()
     for file in sorted(path.iterdir()):
-        if file.suffix.lower() in IMAGE_SUFFIXES:
+        if file.suffix.lower() in PICTURE_SUFFIXES:
             frame = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)
             if frame is None:
                 raise VideoError(f"{file}: cannot be decoded")

@@ -305,6 +305,23 @@ def test_sentences_of_tones_are_learnt(
     assert again["word_error_rate"] < again["baseline"]["word_error_rate"]
 
 
+def test_recordings_too_short_for_their_text_are_left_out(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    for number in range(6):
+        samples = rng.normal(0, 0.1, 400 if number < 2 else 4000)  # 3 frames, or 48
+        write_wav(tmp_path / "said" / f"{number}.wav", samples)
+        (tmp_path / "said" / f"{number}.txt").write_text("low low mid")
+    options = SentenceOptions(
+        epochs=1, units=(3,), filters=(0,), mels=12, validation_match=r"[05]\.wav"
+    )
+    run = TrainingRun(tmp_path / "runs")
+    train_sentences(tmp_path / "said", options, run=run)
+    assert run.results["train_recordings"] == 3
+    assert run.results["recordings"] == 2
+    assert np.isfinite(run.history[0]["loss"])
+
+
 def test_error_rates_are_edits_by_true_words_and_characters() -> None:
     rates = error_rates(["lay red at a", "bin"], ["lay read a", "bin"])
     assert rates["word_error_rate"] == pytest.approx(2 / 5)  # red, at

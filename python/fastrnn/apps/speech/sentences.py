@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,12 @@ from fastrnn.apps.speech.training import (
     read_part,
     read_parts,
 )
-from fastrnn.audio import LogMel
+from fastrnn.audio import AudioError, LogMel
 from fastrnn.losses import CTC
 from fastrnn.metrics import LabelErrorRate, edit_distance
 
 BEAM_WIDTH = 16
+VARIATION = Variation(warp=0.1, tempo=0.1, colour=0.3, noise=0.2, mask=0.1)
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,7 @@ def train_sentences(
     front_end = FrontEnd(LogMel(options.sample_rate, options.mels))
     train, held = read_parts(find_sentences(folder), options, front_end, run.progress)
     by_word = options.symbols == "words"
+    train = _long_enough(train, by_word, front_end.stride, run.progress)
     symbols = sorted({symbol for text in train.texts for symbol in _split(text, by_word)})
     run.start("sentences", folder, options)
     model = build_network(front_end, len(symbols) + 1, options, pooled=False)
@@ -221,7 +224,7 @@ def train_sentences(
             _rows(labels[0]),
             front_end,
             batch_size=options.batch_size,
-            variation=Variation(warp=0.1, tempo=0.1, colour=0.3, noise=0.2, mask=0.1),
+            variation=VARIATION,
             seed=options.seed,
         ),
         SpeechBatches(held.frames, _rows(labels[1]), front_end, batch_size=options.batch_size),
@@ -269,6 +272,22 @@ def _figures(recognizer: SentenceRecognizer, part: Part, always: str) -> dict[st
 
 def _split(text: str, by_word: bool) -> list[str]:
     return text.split() if by_word else list(text)
+
+
+def _long_enough(part: Part, by_word: bool, stride: int, progress: Progress) -> Part:
+    """Without recordings that have fewer steps than CTC needs, whose loss would be infinite."""
+    kept = Part([], [])
+    for recording, frames in zip(*part, strict=True):
+        symbols = _split(recording.text, by_word)
+        needed = len(symbols) + sum(one == next_one for one, next_one in pairwise(symbols))
+        if -(-round(len(frames) * (1 - VARIATION.tempo)) // stride) < needed:
+            progress.note(f"skipped: {recording.path} is too short for '{recording.text}'")
+        else:
+            kept.recordings.append(recording)
+            kept.frames.append(frames)
+    if not kept.frames:
+        raise AudioError("all recordings are too short for what is said in them")
+    return kept
 
 
 def _rows(labels: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:

@@ -358,6 +358,8 @@ class TestTraining:
         predicted = trained.predict(clip, 3, start=15)
         np.testing.assert_array_equal(loaded.predict(clip, 3, start=15, output=output), predicted)
         assert predicted.shape == (3, 12, 16, 1)
+        with pytest.raises(ValueError, match="start must be at least 1, got 0"):
+            trained.predict(clip, 3, start=0)
         with FrameReader(output) as frames:
             assert len(list(frames)) == 12 + 3
 

@@ -80,8 +80,8 @@ class NextFramePredictor:
         count : int
             Frames to predict.
         start : int, optional
-            The first frame that is predicted, counted from 0; by default the one after the
-            clip's last.
+            The first frame that is predicted, counted from 0, at least 1; by default the one
+            after the clip's last.
         output : path, optional
             A video to write: the frames seen, then, in a green border, those predicted.
 
@@ -97,6 +97,8 @@ class NextFramePredictor:
         fastrnn.video.VideoError
             If it cannot be read, or ends before `start`.
         """
+        if start is not None and start < 1:
+            raise ValueError(f"predict: start must be at least 1, got {start}")
         settings = self.preprocessing
         with FrameReader(clip, gray=not settings.colour) as reader:
             fps = reader.info.fps / settings.frame_step

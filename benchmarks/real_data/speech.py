@@ -24,7 +24,13 @@ from fastrnn.apps import (
     train_sentences,
     train_words,
 )
-from fastrnn.apps.speech import Recording, error_rates, find_sentences, find_words
+from fastrnn.apps.speech import (
+    Recording,
+    commonest_words,
+    error_rates,
+    find_sentences,
+    find_words,
+)
 from real_data.classification import Samples, accuracy, baselines, fifths
 from real_data.task import Split, Task, Trial
 
@@ -115,8 +121,7 @@ def train_transcripts(split: Split, seed: int) -> Trial:
         seconds = time.perf_counter() - start
     true = [each.text for each in split.test]
     said = recognizer.texts([recognizer.front_end.read(each) for each in split.test])
-    places = zip(*(each.text.split() for each in split.train.recordings), strict=False)
-    commonest = " ".join(max(sorted(set(words)), key=words.count) for words in places)
+    commonest = commonest_words([each.text for each in split.train.recordings])
     measures = TASKS[-1].measures
     scores, simple = (
         {name.replace("_", " "): rate for name, rate in error_rates(true, texts).items()}

@@ -233,7 +233,7 @@ def train_sentences(
     )
     results: dict[str, Any] = {"train_recordings": len(train.texts), "recordings": len(held.texts)}
     if held.texts:
-        results |= _figures(recognizer, held, _commonest(train.texts))
+        results |= _figures(recognizer, held, commonest_words(train.texts))
     run.finish(results)
     return recognizer
 
@@ -262,7 +262,8 @@ def evaluate_sentences(
     recognizer = SentenceRecognizer.load(model)
     found = find_sentences(folder)
     part = read_part(found, recognizer.front_end, progress or Progress())
-    return {"recordings": len(part.frames)} | _figures(recognizer, part, _commonest(part.texts))
+    always = commonest_words(part.texts)
+    return {"recordings": len(part.frames)} | _figures(recognizer, part, always)
 
 
 def _figures(recognizer: SentenceRecognizer, part: Part, always: str) -> dict[str, Any]:
@@ -296,7 +297,7 @@ def _rows(labels: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
     return np.asarray(padded(rows)) if rows else np.empty((0, 0), np.int64)
 
 
-def _commonest(texts: Sequence[str]) -> str:
+def commonest_words(texts: Sequence[str]) -> str:
     """The commonest word at each place of sentences of the commonest length."""
     split = [text.split() for text in texts]
     lengths = [len(words) for words in split]

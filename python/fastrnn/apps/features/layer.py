@@ -88,7 +88,7 @@ class LayerFeatures:
         ----------
         path : path
             What `fastrnn train` wrote, or any model in a ``.keras`` or ``.h5`` file whose input
-            is pictures or clips; pixels are then divided by 255.
+            is pictures or clips; pixels are then divided by 255, colours being blue, green, red.
         layer, **options :
             As of the class.
         """

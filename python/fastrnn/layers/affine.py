@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from fastrnn import activations, initializers, ops
 from fastrnn.layers.layer import Array, Layer
 from fastrnn.layers.variable import Variable
@@ -134,12 +132,7 @@ class Affine(Layer):
         return self._backward(dy, self.saved[0], None, None)
 
     def _backward(self, dy: Array, saved: Any, y: Array | None, activation: Any) -> Any:
-        out = OwnGradients()
-        for variable in self._variables:
-            if variable.grad is None:
-                variable.grad = np.empty_like(variable.value)
-            out[variable.name] = variable.grad
-        return self.gradients(dy, saved, y, activation, out).get("x")
+        return self.gradients(dy, saved, y, activation, self.gradient_arrays()).get("x")
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

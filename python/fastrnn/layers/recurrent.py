@@ -6,14 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from fastrnn import activations, initializers, ops
 from fastrnn.layers.dropout import kept
 from fastrnn.layers.layer import Array, check_positive, check_rate
 from fastrnn.layers.recurrent_base import RecurrentBase
 from fastrnn.layers.variable import Variable
-from fastrnn.ops.bound import BoundRecurrent, OwnGradients
+from fastrnn.ops.bound import BoundRecurrent
 from fastrnn.utils.random import generator
 
 
@@ -149,20 +147,12 @@ class Recurrent(RecurrentBase):
     ) -> tuple[Array | None, list[Array]]:
         cache, shape = cache
         grads = self.train_back(
-            cache, dy, *dstates, need_dx=self.need_dx, out=self._gradient_views()
+            cache, dy, *dstates, need_dx=self.need_dx, out=self.gradient_arrays()
         )
         dx = grads.get("x")
         if dx is not None and dx.shape != shape:
             dx = dx.reshape(shape)
         return dx, [grads[name] for name in ("h0", "c0")[: self.states]]
-
-    def _gradient_views(self) -> OwnGradients:
-        out = OwnGradients()
-        for variable in self._variables:
-            if variable.grad is None:
-                variable.grad = np.empty_like(variable.value)
-            out[variable.name] = variable.grad
-        return out
 
     def packed_weights(self) -> Any:
         """The weights in the kernels' layout, made anew after every change."""

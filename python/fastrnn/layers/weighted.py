@@ -12,6 +12,7 @@ from fastrnn import constraints, initializers, regularizers
 from fastrnn.initializers.reserved import initial_value
 from fastrnn.layers.regularized import Regularized
 from fastrnn.layers.variable import Storage, Variable
+from fastrnn.ops.bound import OwnGradients
 from fastrnn.utils.naming import to_snake_case
 
 if TYPE_CHECKING:
@@ -130,6 +131,15 @@ class Weighted(Regularized):
     def count_params(self) -> int:
         """Number of entries of all weights."""
         return sum(weight.size for weight in self.weights)
+
+    def gradient_arrays(self) -> OwnGradients:
+        """Where `backward` writes the weights' gradients, by the weights' names."""
+        out = OwnGradients()
+        for variable in self._variables:
+            if variable.grad is None:
+                variable.grad = np.empty_like(variable.value)
+            out[variable.name] = variable.grad
+        return out
 
     def set_gradient(self, variable: Variable, gradient: Array) -> None:
         """Hand over a weight's gradient from `backward`."""

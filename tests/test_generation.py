@@ -35,11 +35,12 @@ from fastrnn.apps.generation import (
 )
 from fastrnn.apps.generation.flow import carry_on, with_carried
 from fastrnn.apps.generation.pictures import picture_grid
+from fastrnn.apps.generation.train_next_frame import NextFrames
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.tasks import task_of_model
 from fastrnn.cli.app import app
 from fastrnn.utils import save_img, set_random_seed
-from fastrnn.video import FrameReader, FrameWriter, Preprocessing
+from fastrnn.video import FrameReader, FrameWriter, Preprocessing, read_clip
 
 Array = np.ndarray
 
@@ -248,7 +249,7 @@ class TestNextFrame:
         model.compile(optimizers.Adam(1e-2), "mse")
         frames = swinging(96, 7, rng).astype(np.float32) / 255
         model.fit(with_carried(frames[:, :-1]), frames[:, 1:], epochs=6, batch_size=16, verbose=0)
-        errors = evaluate_forecast(model, swinging(64, 7, rng), ahead=(1, 2))
+        errors = evaluate_forecast(model, [swinging(64, 7, rng)], ahead=(1, 2))
         mse = {(error.method, error.steps): error.mse for error in errors}
         assert mse["model", 1] < 0.3 * min(mse["last frame", 1], mse["optical flow", 1])
         assert mse["model", 2] < 0.5 * mse["optical flow", 2]
@@ -277,7 +278,7 @@ class TestNextFrame:
             assert error < 0.25 * np.abs(at(1) - at(1 + steps))[inner].mean()
         windows = np.round(255 * np.stack([at(step) for step in range(4)], axis=1)).astype(np.uint8)
         model = build_predictor((48, 60, 1), 2)
-        copied = evaluate_forecast(model, windows, ahead=(2,))[1]
+        copied = evaluate_forecast(model, [windows], ahead=(2,))[1]
         expected = np.square((windows[:, 1].astype(float) - windows[:, 3]) / 255).mean()
         assert (copied.method, copied.steps) == ("last frame", 2)
         assert copied.mse == pytest.approx(expected, rel=1e-4)
@@ -388,3 +389,29 @@ class TestTraining:
         predictor.predict(tmp_path / "clip.avi", 1, start=4)
         np.testing.assert_allclose(seen[0].mean(axis=(1, 2, 3)), [140, 180, 220], atol=4)
         np.testing.assert_allclose(seen[1].mean(axis=(1, 2, 3)), [20, 60], atol=4)
+
+    def test_batches_are_those_of_bounded_memory(
+        self, tmp_path: Path, rng: np.random.Generator
+    ) -> None:
+        """What comes is what comes next, mirrored or not; another epoch, other batches."""
+        with FrameWriter(tmp_path / "clip.avi") as writer:
+            for step in range(40):
+                writer.write(np.repeat(np.linspace(0, 5 * step, 16, dtype=np.uint8)[None], 12, 0))
+        settings = Preprocessing(width=16, height=12, window=5, stride=3, view="pixels")
+        frames = read_clip(tmp_path / "clip.avi", settings)
+        paths = [tmp_path / "clip.avi"]
+        still = NextFrames(paths, settings, batch_size=4, shuffle=False)
+        x, y = still[1]
+        assert x.shape == (4, 4, 12, 16, 2)
+        np.testing.assert_allclose(255 * y[1], frames[16:20], atol=1e-3)
+        np.testing.assert_array_equal(x[:, 1:, ..., 1], y[:, :-1, ..., 0])
+        moved = NextFrames(paths, settings, batch_size=4, seed=3, jitter=True)
+        first = [moved[number] for number in range(len(moved))]
+        mirrored = [bool(y[:, -1, 0, 0].sum() > y[:, -1, 0, -1].sum()) for _, y in first]
+        assert len(set(mirrored)) == 2
+        moved.on_epoch_end()
+        resumed = NextFrames(paths, settings, batch_size=4, seed=3, jitter=True, memory=0.001)
+        assert not np.array_equal(moved[0][1], first[0][1])
+        resumed.set_state(moved.get_state())
+        for seen, again in zip(resumed[2], moved[2], strict=True):
+            np.testing.assert_array_equal(seen, again)

@@ -10,7 +10,7 @@ import pytest
 
 from fastrnn.apps.classification.augment import shift_window
 from fastrnn.apps.shapes import MOTIONS, motion_path, write_shape_clips
-from fastrnn.data import Clip, WindowedClips, scan_folder, split_clips, split_matching
+from fastrnn.data import Clip, scan_folder, split_clips, split_matching
 from fastrnn.video import (
     FrameReader,
     FrameWriter,
@@ -319,54 +319,6 @@ def test_split_errors() -> None:
         split_clips(clips, group="[a-z]+")
     with pytest.raises(ValueError, match="too few to hold back"):
         split_clips(labelled({"walk": 1, "run": 1}))
-
-
-def test_windowed_clips_gather_the_right_frames(tmp_path: Path) -> None:
-    first = write_clip(tmp_path / "a.avi", list(range(0, 200, 20)))
-    second = write_clip(tmp_path / "b.avi", [50, 60])
-    broken = tmp_path / "c.avi"
-    broken.write_bytes(b"")
-    seen = []
-    windows = WindowedClips.read(
-        [Clip(first, 0), Clip(broken, 0), Clip(second, 1)],
-        SIZE,
-        on_clip=lambda clip, reason: seen.append((clip.path.name, reason is None)),
-    )
-    assert seen == [("a.avi", True), ("c.avi", False), ("b.avi", True)]
-    assert [clip.path.name for clip, _ in windows.skipped] == ["c.avi"]
-    assert windows.labels.tolist() == [0, 0, 0, 1]
-    assert windows.clip_of.tolist() == [0, 0, 0, 1]
-    assert windows.starts.tolist() == [0, 3, 6, 0]
-    assert windows.nbytes == 12 * 16 * 12
-    shades = windows.pixels(np.array([3, 1])).mean(axis=(2, 3, 4))
-    np.testing.assert_allclose(shades, [[50, 60, 60, 60], [60, 80, 100, 120]], atol=4)
-    batches = list(windows.batches(3))
-    assert [inputs.shape for inputs, _ in batches] == [(3, 4, 12, 16, 1), (1, 4, 12, 16, 1)]
-    assert np.concatenate([labels for _, labels in batches]).tolist() == [0, 0, 0, 1]
-
-
-def test_windows_of_training_start_anywhere() -> None:
-    """Every start up to the next window's comes up, and no frame of another clip."""
-    frames = [
-        np.full((count, 12, 16, 1), 100 * number, np.uint8) for number, count in ((1, 12), (2, 3))
-    ]
-    for part in frames:
-        part[:, 0, 0, 0] += np.arange(len(part), dtype=np.uint8)
-    clips = [Clip(Path("a.avi"), 0), Clip(Path("b.avi"), 1)]
-    windows = WindowedClips(clips, frames, Preprocessing(16, 12, window=4, stride=3))
-    assert windows.starts.tolist() == [0, 3, 6, 0]
-    random = np.random.default_rng(0)
-    drawn = np.stack([windows.pixels(np.arange(4), random)[..., 0, 0, 0] for _ in range(60)])
-    starts = [set(column.tolist()) for column in drawn[:, :, 0].T]
-    assert starts == [{100, 101, 102}, {103, 104, 105}, {106, 107, 108}, {200}]
-    np.testing.assert_array_equal(drawn[:, :3, 1:] - drawn[:, :3, :1], [[[1, 2, 3]] * 3] * 60)
-    np.testing.assert_array_equal(drawn[:, 3], [[200, 201, 202, 202]] * 60)
-
-
-def test_no_clips_give_no_windows() -> None:
-    windows = WindowedClips.read([], SIZE)
-    assert len(windows) == 0
-    assert list(windows.batches(4)) == []
 
 
 def test_shapes_move_as_their_class_says(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from fastrnn.apps import (
 from fastrnn.apps.generation import read_pictures
 from fastrnn.apps.generation.train_next_frame import evaluate_next_frame
 from fastrnn.apps.generation.train_pictures import evaluate_pictures
-from fastrnn.data import Clip, WindowedClips
+from fastrnn.data import VideoDataset
 from real_data import weizmann
 from real_data.folders import linked
 from real_data.task import Split, Task, Trial
@@ -31,13 +31,13 @@ def train_forecast(split: Split, seed: int) -> Trial:
         start = time.perf_counter()
         predictor = train_next_frame(folder, options, run=TrainingRun(out))
         seconds = time.perf_counter() - start
-    clips = [Clip(path, 0) for path in split.test.x]
-    errors = evaluate_next_frame(predictor, WindowedClips.read(clips, options.preprocessing))
+    windows = VideoDataset(split.test.x, options.preprocessing, shuffle=False)
+    errors = evaluate_next_frame(predictor, windows)
     by_method: dict[str, dict[str, float]] = {}
     for error in errors:
         measure = f"PSNR in dB, {error['steps']} ahead"
         by_method.setdefault(error["method"], {})[measure] = error["psnr"]
-    return Trial(by_method.pop("model"), by_method, seconds, len(clips))
+    return Trial(by_method.pop("model"), by_method, seconds, len(windows.paths))
 
 
 def pictures(folder: Path, other: Path | None) -> Iterator[Split]:

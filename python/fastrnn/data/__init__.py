@@ -7,7 +7,6 @@ from fastrnn.data.recordings import AUDIO_SUFFIXES, audio_dataset_from_directory
 from fastrnn.data.split import Split, split_clips, split_matching
 from fastrnn.data.video_folder import video_dataset_from_directory
 from fastrnn.data.videos import VideoDataset
-from fastrnn.data.windowed import WindowedClips
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -18,7 +17,6 @@ __all__ = [
     "LabelledFiles",
     "Split",
     "VideoDataset",
-    "WindowedClips",
     "audio_dataset_from_directory",
     "image_dataset_from_directory",
     "labelled_files",

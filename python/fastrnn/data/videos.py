@@ -274,14 +274,17 @@ class VideoDataset(LabelledDataset):
         windows = self.pixels(rows, rng)
         return self._with_targets(apply_view(windows, self.preprocessing.view), rows)
 
-    def pixels(self, rows: Array, rng: np.random.Generator) -> Pixels:
-        """Windows (N, window, H, W, C) of bytes by their numbers, moved and changed at random."""
-        shifts = rng.integers(self._room[rows] + 1) if self.jitter else np.zeros_like(rows)
+    def pixels(self, rows: Array, rng: np.random.Generator | None = None) -> Pixels:
+        """Windows (N, window, H, W, C) of bytes by their numbers.
+
+        With `rng` they are moved and changed at random, as the data set was told to.
+        """
+        shifts = rng.integers(self._room[rows] + 1) if rng and self.jitter else np.zeros_like(rows)
         windows = []
         for row, shift in zip(rows, shifts, strict=True):
             number, place = divmod(int(self._starts[row]), self._chunks.length)
             chunk = self._chunks.get(int(self._file_of[row]), number)
             # A clip shorter than a window repeats its last frame.
             window = chunk[np.minimum(place + shift + self._chunks.offsets, len(chunk) - 1)]
-            windows.append(window if self.augment is None else self.augment(window, rng))
+            windows.append(self.augment(window, rng) if rng and self.augment else window)
         return np.stack(windows)

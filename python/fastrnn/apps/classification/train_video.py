@@ -15,9 +15,10 @@ from fastrnn.apps.classification.evaluation import Evaluation, evaluate_windows
 from fastrnn.apps.classification.options import TrainingOptions, VideoOptions
 from fastrnn.apps.classification.result import TrainingResult, fit_classifier
 from fastrnn.apps.classification.video import VideoClassifier
+from fastrnn.apps.clips import ClipReading
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.data import Clip, Split, VideoDataset, scan_folder, split_clips, split_matching
-from fastrnn.video import Preprocessing, VideoError
+from fastrnn.video import VideoError
 
 
 def train_video_classifier(
@@ -68,15 +69,15 @@ def train_video_classifier(
     options, run = options or VideoOptions(), run or TrainingRun()
     clips = scan_folder(folder)
     split = split_files(clips.clips, options)
-    reading = _Reading(run.progress, len(clips.clips))
+    reading = ClipReading(run.progress, len(clips.clips), options.memory)
     train = reading.windows(
+        VideoDataset,
         split.train,
         options.preprocessing,
         batch_size=options.batch_size,
         seed=options.seed,
         jitter=True,
         augment=partial(shift_window, most=options.largest_shift),
-        memory=options.memory,
     )
     missing = np.setdiff1d(np.arange(len(clips.classes)), _labels_of_clips(train))
     if missing.size:
@@ -88,7 +89,7 @@ def train_video_classifier(
     held_back = None
     if split.validation:
         held_back = reading.windows(
-            split.validation, options.preprocessing, shuffle=False, memory=options.memory
+            VideoDataset, split.validation, options.preprocessing, shuffle=False
         )
     counts = {
         "train_clips": len(train.paths),
@@ -141,8 +142,8 @@ def evaluate_video_classifier(
     classifier = VideoClassifier.load(model)
     found = scan_folder(folder, least=1)  # of one class alone, too
     clips = relabelled(found.clips, found.classes, classifier.classes, folder)
-    reading = _Reading(progress or Progress(), len(clips))
-    windows = reading.windows(clips, classifier.preprocessing, shuffle=False)
+    reading = ClipReading(progress or Progress(), len(clips))
+    windows = reading.windows(VideoDataset, clips, classifier.preprocessing, shuffle=False)
     skipped = {str(path): reason for path, reason in reading.skipped}
     return _evaluate(classifier, windows).to_dict() | {"skipped": skipped}
 
@@ -170,36 +171,6 @@ def relabelled(
             f"it knows {', '.join(known)}"
         )
     return [Clip(file.path, known.index(classes[file.label])) for file in files]
-
-
-class _Reading:
-    """Tells of the clips that are read for the first time, and notes those that are skipped."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self.progress = progress
-        self.total = total
-        self.done = 0
-        self.skipped: list[tuple[Path, str]] = []
-
-    def windows(
-        self, clips: Sequence[Clip], preprocessing: Preprocessing, **options: Any
-    ) -> VideoDataset:
-        """The windows of clips as a data set, by `options` of `VideoDataset`."""
-        paths, labels = [clip.path for clip in clips], [clip.label for clip in clips]
-        before = len(self.skipped)
-        try:
-            return VideoDataset(paths, preprocessing, labels, on_clip=self._note, **options)
-        except ValueError as error:
-            if len(self.skipped) - before < len(paths):
-                raise
-            raise VideoError(f"none of {len(paths)} video files can be read: {error}") from None
-
-    def _note(self, path: Path, reason: str | None) -> None:
-        self.done += 1
-        if reason is not None:
-            self.skipped.append((path, reason))
-            self.progress.note(f"skipped {reason}")
-        self.progress.advance("reading clips", self.done, self.total)
 
 
 def _labels_of_clips(windows: VideoDataset) -> Any:

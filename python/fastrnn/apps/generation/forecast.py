@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,10 +47,9 @@ class ForecastError:
 
 def evaluate_forecast(
     model: Model,
-    windows: npt.NDArray[np.uint8],
+    windows: Iterable[npt.NDArray[np.uint8]],
     *,
     ahead: tuple[int, ...] = (1, 5),
-    batch_size: int = 16,
 ) -> list[ForecastError]:
     """Measure a model and the simple predictions on windows of frames.
 
@@ -57,13 +57,11 @@ def evaluate_forecast(
     ----------
     model : Model
         As `build_predictor` makes it.
-    windows : ndarray
-        (N, T, H, W, C) uint8; the last ``max(ahead)`` frames of each are predicted from those
-        before.
+    windows : iterable of ndarray
+        (N, T, H, W, C) uint8, so many at once; the last ``max(ahead)`` frames of each are
+        predicted from those before.
     ahead : tuple of int
         Steps to measure.
-    batch_size : int
-        Windows at once.
 
     Returns
     -------
@@ -71,12 +69,12 @@ def evaluate_forecast(
         By steps, then by method.
     """
     longest = max(ahead)
-    seen = windows.shape[1] - longest
-    if seen < 2:
-        raise ValueError(f"windows of {windows.shape[1]} frames are too short for {ahead} steps")
     sums: dict[tuple[int, str], npt.NDArray[np.float64]] = {}
-    for start in range(0, len(windows), batch_size):
-        frames = windows[start : start + batch_size].astype(np.float32) / np.float32(255)
+    for pixels in windows:
+        seen = pixels.shape[1] - longest
+        if seen < 2:
+            raise ValueError(f"windows of {pixels.shape[1]} frames are too short for {ahead} steps")
+        frames = pixels.astype(np.float32) / np.float32(255)
         past, moving = frames[:, :seen], frames.std(axis=1) > MOVING
         predictions = {
             "model": list(roll_out(model, past, longest)),

@@ -9,22 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fastrnn._files import files_under
+from fastrnn.apps.clips import ClipReading
 from fastrnn.apps.generation.flow import with_carried
 from fastrnn.apps.generation.forecast import evaluate_forecast
 from fastrnn.apps.generation.next_frame import build_predictor
 from fastrnn.apps.generation.next_frame_predictor import NextFramePredictor
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import check_training, setting
-from fastrnn.data import VIDEO_SUFFIXES, Clip, Split, WindowedClips, split_clips, split_matching
+from fastrnn.data import (
+    VIDEO_SUFFIXES,
+    Clip,
+    Split,
+    VideoDataset,
+    split_clips,
+    split_matching,
+)
 from fastrnn.optimizers import Adam
 from fastrnn.optimizers.schedules import CosineDecay
-from fastrnn.utils import PyDataset
-from fastrnn.video import Preprocessing, VideoError
+from fastrnn.video import Preprocessing
 from fastrnn.video.preprocess import FloatArray
 
+Array = npt.NDArray[Any]
+
 AHEAD = (1, 5)  # steps whose errors results.json has
+BATCH = 16  # windows that are predicted at once, to measure
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ class NextFrameOptions:
     window: int = setting(12, "Frames in a window.")
     stride: int = setting(6, "Frames between window starts.")
     step: int = setting(1, "Use every so many-th frame.")
+    memory: int = setting(512, "MiB of frames that are kept; the rest is decoded anew.")
     filters: int = setting(16, "Channels of the hidden layers.", panel="Network")
     reach: int = setting(1, "Pixels by which optical flow may be wrong.", panel="Network")
     validation: float = setting(
@@ -108,23 +120,32 @@ def train_next_frame(
     >>> predictor = train_next_frame("clips", options)     # doctest: +SKIP
     """
     options, run = options or NextFrameOptions(), run or TrainingRun()
-    split = _split(find_clips(data), options)
-    train, held_back = (_read(part, options.preprocessing, run.progress) for part in split)
+    clips = find_clips(data)
+    split = _split(clips, options)
+    reading, frames = ClipReading(run.progress, len(clips), options.memory), options.preprocessing
+    size = options.batch_size
+    windows = reading.windows(
+        NextFrames, split.train, frames, batch_size=size, seed=options.seed, jitter=True
+    )
+    held_back = None
+    if split.validation:
+        held_back = reading.windows(
+            NextFrames, split.validation, frames, batch_size=size, shuffle=False
+        )
     run.start("next-frame", data, options)
-    network = build_predictor(options.preprocessing.frame_shape, options.filters, options.reach)
-    predictor = NextFramePredictor(network, options.preprocessing)
-    windows = NextFrames(train, options.batch_size, options.seed)
-    rate = CosineDecay(options.learning_rate, max(options.epochs * len(windows), 1))
+    network = build_predictor(frames.frame_shape, options.filters, options.reach)
+    predictor = NextFramePredictor(network, frames)
+    rate = CosineDecay(options.learning_rate, options.epochs * len(windows))
     # Errors of still frames are small, and so are their gradients.
     network.compile(Adam(rate, epsilon=1e-12), "mse")
     run.fit(
         network,
         windows,
         epochs=options.epochs,
-        validation_data=NextFrames(held_back, options.batch_size) if len(held_back) else None,
+        validation_data=held_back,
         save=predictor.save,
     )
-    errors = evaluate_next_frame(predictor, held_back)
+    errors = evaluate_next_frame(predictor, held_back) if held_back is not None else []
     run.finish({"validation": _figures(errors), "errors": errors})
     return predictor
 
@@ -144,25 +165,27 @@ def find_clips(data: str | os.PathLike[str]) -> list[Clip]:
 
 
 def evaluate_next_frame(
-    predictor: NextFramePredictor, held_back: WindowedClips
+    predictor: NextFramePredictor, windows: VideoDataset
 ) -> list[dict[str, Any]]:
     """Errors of the predictor, and of simple predictions, as dicts for JSON.
 
     Of each window the last frames are predicted from those before; windows that are too short
     give none.
     """
-    if not len(held_back) or held_back.preprocessing.window < max(AHEAD) + 2:
+    if windows.preprocessing.window < max(AHEAD) + 2:
         return []
-    windows = held_back.pixels(np.arange(len(held_back)))
-    errors = evaluate_forecast(predictor.model, windows, ahead=AHEAD)
+    rows = np.split(np.arange(windows.n), range(BATCH, windows.n, BATCH))
+    errors = evaluate_forecast(predictor.model, map(windows.pixels, rows), ahead=AHEAD)
     return [{**asdict(error), "psnr": round(error.psnr, 2)} for error in errors]
 
 
 def evaluate_next_frame_file(model: Path, data: Path, progress: Progress) -> dict[str, Any]:
     """`evaluate_next_frame` of a model's file on all clips of a folder."""
     predictor = NextFramePredictor.load(model)
-    clips = _read(find_clips(data), predictor.preprocessing, progress)
-    errors = evaluate_next_frame(predictor, clips)
+    clips = find_clips(data)
+    reading = ClipReading(progress, len(clips))
+    windows = reading.windows(VideoDataset, clips, predictor.preprocessing, shuffle=False)
+    errors = evaluate_next_frame(predictor, windows)
     return {**_figures(errors), "errors": errors}
 
 
@@ -171,60 +194,18 @@ def _figures(errors: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {f"dB, {row['steps']} ahead, {row['method']}": row["psnr"] for row in errors}
 
 
-class NextFrames(PyDataset):
-    """Batches of windows without their last frame, as a predictor sees them, and without the first.
+class NextFrames(VideoDataset):
+    """Windows without their last frame, as a predictor sees them, and without their first.
 
-    Parameters
-    ----------
-    windows : WindowedClips
-    size : int
-        Windows in a batch.
-    seed : int, optional
-        Shuffle the windows, start each at random up to where the next one does, and mirror half
-        of the batches; without it they come as they are.
+    With `jitter` half of the batches are mirrored.
     """
 
-    def __init__(self, windows: WindowedClips, size: int, seed: int | None = None) -> None:
-        super().__init__()
-        self.windows = windows
-        self.size = size
-        self.seed = seed
-        self.epoch = 0
-        self._order = np.arange(len(windows))
-        self._shuffle()
-
-    def __len__(self) -> int:
-        return -(-len(self.windows) // self.size)
-
-    def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
-        chosen = self._order[index * self.size : (index + 1) * self.size]
-        random = None
-        if self.seed is not None:  # by the number of the batch, whoever makes it and when
-            random = np.random.default_rng((self.seed, self.epoch, index))
-        pixels = self.windows.pixels(chosen, random)
-        if random is not None and random.random() < 0.5:
+    def _batch(self, rows: Array, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        pixels = self.pixels(rows, rng)
+        if self.jitter and rng.random() < 0.5:
             pixels = pixels[:, :, :, ::-1]
         frames = pixels.astype(np.float32) / np.float32(255)
         return with_carried(frames[:, :-1]), frames[:, 1:]
-
-    def on_epoch_end(self) -> None:
-        """Draw another order."""
-        self.epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        if self.seed is not None:
-            random = np.random.default_rng((self.seed, self.epoch))
-            self._order = random.permutation(len(self.windows))
-
-    def get_state(self) -> dict[str, Any]:
-        """Which epoch it is; all else follows from it and the seed."""
-        return {"epoch": self.epoch}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` returned."""
-        self.epoch = state["epoch"]
-        self._shuffle()
 
 
 def _split(clips: Sequence[Clip], options: NextFrameOptions) -> Split:
@@ -233,19 +214,3 @@ def _split(clips: Sequence[Clip], options: NextFrameOptions) -> Split:
     return split_clips(
         clips, fraction=options.validation, group=options.validation_group, seed=options.seed
     )
-
-
-def _read(clips: Sequence[Clip], preprocessing: Preprocessing, progress: Progress) -> WindowedClips:
-    done = 0
-
-    def on_clip(clip: Clip, reason: str | None) -> None:
-        nonlocal done
-        done += 1
-        if reason:
-            progress.note(f"skipped {reason}")
-        progress.advance("reading clips", done, len(clips))
-
-    read = WindowedClips.read(clips, preprocessing, on_clip=on_clip)
-    if clips and not read.clips:
-        raise VideoError(f"none of {len(clips)} clips can be read")
-    return read

@@ -13,7 +13,7 @@ import pytest
 import fastrnn
 from fastrnn import layers
 from fastrnn.audio import LogMel
-from fastrnn.data import labelled_files
+from fastrnn.data import labelled_files, split_files
 from fastrnn.utils import audio_dataset_from_directory, image_dataset_from_directory, save_img
 
 SHADES = {"cat": [10, 20, 30, 40, 50], "dog": [110, 120, 130], "eel": [210, 220]}
@@ -216,3 +216,19 @@ def test_a_damaged_recording_is_left_out(sounds: Path) -> None:
 def test_the_length_is_said(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     audio_dataset_from_directory(sounds, labels=None, validation_split=0.3, subset="both")
     assert capsys.readouterr().out == "Found 3 files; using 2 and 1.\n"
+
+
+def test_what_lies_in_a_file_stays_together() -> None:
+    """Words of sentences: by draw, by person and by name, never a file in both parts."""
+    words = [(Path(f"{who}_{n}.wav"), word) for who in "abc" for n in range(4) for word in range(3)]
+    found = split_files(words, lambda word: word[0], fraction=0.25, seed=1)
+    files = [{path for path, _ in part} for part in found]
+    assert [len(part) for part in found] == [27, 9]
+    assert not files[0] & files[1]
+    whole = split_files(words, lambda word: word[0], fraction=0.3, group="^[a-z]", seed=1)[1]
+    assert len({path.name[0] for path, _ in whole}) == 1
+    assert len(whole) == 12
+    named = split_files(words, lambda word: word[0], match="_[02]")[1]
+    assert {path.name[2] for path, _ in named} == {"0", "2"}
+    classes = split_files(words, lambda word: word[0], lambda word: int(word[0].name[2]))[1]
+    assert {path.name[2] for path, _ in classes} == set("0123")  # one file of each class

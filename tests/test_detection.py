@@ -23,7 +23,8 @@ from fastrnn.apps.detection import (
     write_shape_pictures,
 )
 from fastrnn.apps.detection.batches import DetectionBatches, change_sample
-from fastrnn.apps.detection.train import evaluate_file, read_samples
+from fastrnn.apps.detection.pictures import Labelled
+from fastrnn.apps.detection.train import evaluate_file, file_of, read_samples
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.video import FrameWriter, VideoError, box_iou
 
@@ -219,3 +220,14 @@ def test_a_run_leaves_its_files(tmp_path: Path) -> None:
     assert ObjectDetector.load(run.path / "model.keras").classes == ("disc", "square", "triangle")
     with pytest.raises(ValueError, match="multiples of 8, got 30x24"):
         train_detector(tmp_path / "data", DetectorOptions(width=30, height=24), run=run)
+
+
+def test_clips_are_held_back_by_their_names(tmp_path: Path) -> None:
+    """All frames of a clip together, a sequence of pictures by its folder's name."""
+    (tmp_path / "bob" / "img").mkdir(parents=True)
+    files = [tmp_path / name for name in ("ann.avi", "cat.avi")] + [tmp_path / "bob" / "img"]
+    none = np.empty((0, 4)), np.empty(0, np.int64)
+    pictures = [Labelled(file, frame, *none) for frame in range(3) for file in files]
+    train, held = DetectorOptions(validation_match="^bob$").split(pictures, file_of)
+    assert {each.source for each in held} == {files[2]}
+    assert len(train) == 6

@@ -5,6 +5,7 @@ TLD, github.com/arthurv/OpenTLD, and OTB: a folder for each sequence, its frames
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -29,17 +30,17 @@ MEASURES = {"mean IoU": "iou", "IoU above 0.5": "success"}
 def splits(folder: Path, other: Path | None) -> Iterator[Split]:
     """Hold back each sequence once."""
     if other:
-        yield Split(other.name, (folder, ""), find_sequences(other))
+        yield Split(other.name, (folder, None), find_sequences(other))
         return
     for sequence in find_sequences(folder):
-        yield Split(sequence.name, (folder, sequence.name), [sequence])
+        yield Split(sequence.name, (folder, f"^{re.escape(sequence.name)}$"), [sequence])
 
 
 def train(split: Split, seed: int) -> Trial:
     folder, held_back = split.train
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        options = TrackerOptions(held_back=held_back, seed=seed)
+        options = TrackerOptions(validation_match=held_back, seed=seed)
         tracker = train_tracker(folder, options, run=TrainingRun(out))
         seconds = time.perf_counter() - start
     simple: dict[str, dict[str, dict[str, float]]] = {name: {} for name in BASELINES}

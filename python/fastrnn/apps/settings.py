@@ -53,23 +53,6 @@ def setting(
     return field(default=default, metadata={**about, "shown": shown, "parse": parse})
 
 
-def check_training(options: Any) -> None:
-    """Raise ValueError if what the options of all trainings have in common is out of range."""
-    for name in ("epochs", "batch_size"):
-        if getattr(options, name) < 1:
-            raise ValueError(f"train: {name} must be at least 1, got {getattr(options, name)}")
-    if not 0.0 < options.learning_rate < 10.0:
-        raise ValueError(
-            f"train: learning_rate must be above 0 and below 10, got {options.learning_rate}"
-        )
-    if not 0.0 <= getattr(options, "validation", 0.0) < 1.0:
-        raise ValueError(f"train: validation must be in [0, 1), got {options.validation}")
-    if getattr(options, "validation_group", None) and getattr(options, "validation_match", None):
-        raise ValueError("train: give validation_group or validation_match, not both")
-    if options.seed < 0:
-        raise ValueError(f"train: seed must not be negative, got {options.seed}")
-
-
 def from_json(kind: type[Options], values: Mapping[str, Any]) -> Options:
     """The options that `dataclasses.asdict` made a dictionary of, and JSON lists of tuples.
 

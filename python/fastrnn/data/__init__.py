@@ -4,7 +4,7 @@ from fastrnn.data.folder import VIDEO_SUFFIXES, Clip, ClipFolder, scan_folder
 from fastrnn.data.labelled import FileDataset, LabelledFiles, labelled_files
 from fastrnn.data.pictures import image_dataset_from_directory
 from fastrnn.data.recordings import AUDIO_SUFFIXES, audio_dataset_from_directory
-from fastrnn.data.split import Split, split_clips, split_matching
+from fastrnn.data.split import Split, split_clips, split_files, split_matching
 from fastrnn.data.video_folder import video_dataset_from_directory
 from fastrnn.data.videos import VideoDataset
 
@@ -22,6 +22,7 @@ __all__ = [
     "labelled_files",
     "scan_folder",
     "split_clips",
+    "split_files",
     "split_matching",
     "video_dataset_from_directory",
 ]

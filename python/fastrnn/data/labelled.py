@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastrnn._files import files_under
-from fastrnn.data.folder import Clip
-from fastrnn.data.split import split_clips
+from fastrnn.data.split import split_files
 from fastrnn.utils.labels import to_categorical
 from fastrnn.utils.naming import unknown
 from fastrnn.utils.rows import RowsDataset
@@ -59,12 +58,15 @@ class LabelledFiles:
         classes = [0] * len(self.paths)
         if self.labels is not None and self.labels.dtype.kind in "iu" and self.labels.ndim == 1:
             classes = self.labels.tolist()
-        clips = [Clip(path, label) for path, label in zip(self.paths, classes, strict=True)]
-        number = {path: row for row, path in enumerate(self.paths)}
-        parts = [
-            self._rows([number[clip.path] for clip in part])
-            for part in split_clips(clips, fraction=fraction, group=group, seed=seed or 0)
-        ]
+        split = split_files(
+            range(len(self.paths)),
+            self.paths.__getitem__,
+            classes.__getitem__,
+            fraction=fraction,
+            group=group,
+            seed=seed or 0,
+        )
+        parts = [self._rows(part) for part in split]
         return parts if subset == "both" else [parts[subset == "validation"]]
 
     def _rows(self, rows: list[int]) -> LabelledFiles:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from fastrnn.data.folder import Clip
+
+Item = TypeVar("Item")
 
 
 class Split(NamedTuple):
@@ -109,6 +112,49 @@ def split_matching(clips: Sequence[Clip], pattern: str) -> Split:
         [clip for clip, match in zip(clips, matches, strict=True) if not match],
         [clip for clip, match in zip(clips, matches, strict=True) if match],
     )
+
+
+def split_files(
+    items: Sequence[Item],
+    path: Callable[[Item], Path],
+    label: Callable[[Item], int] = lambda item: 0,
+    *,
+    fraction: float = 0.2,
+    group: str | None = None,
+    match: str | None = None,
+    seed: int = 0,
+) -> tuple[list[Item], list[Item]]:
+    """Hold back things that lie in files, those of one file together.
+
+    Parameters
+    ----------
+    items : sequence
+    path, label : callable
+        The file of an item, and the class that it has; see `split_clips`.
+    fraction, group, seed :
+        As of `split_clips`.
+    match : str, optional
+        In their place: as `pattern` of `split_matching`.
+
+    Returns
+    -------
+    train, validation : list
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from fastrnn.data import split_files
+    >>> words = [("ann_1.wav", "one"), ("ann_1.wav", "two"), ("bob_1.wav", "one")]
+    >>> split_files(words, lambda word: Path(word[0]), match="^ann")[1]
+    [('ann_1.wav', 'one'), ('ann_1.wav', 'two')]
+    """
+    clips = [Clip(file, number) for file, number in {path(i): label(i) for i in items}.items()]
+    if match:
+        split = split_matching(clips, match)
+    else:
+        split = split_clips(clips, fraction=fraction, group=group, seed=seed)
+    held = {clip.path for clip in split.validation}
+    return [i for i in items if path(i) not in held], [i for i in items if path(i) in held]
 
 
 def _draw(clips: Sequence[Clip], fraction: float, random: np.random.Generator) -> set[int]:

@@ -11,12 +11,12 @@ from fastrnn.apps.classification.networks import (
     Architecture,
     architecture_of,
 )
-from fastrnn.apps.settings import check_training, setting
+from fastrnn.apps.options import FileOptions
+from fastrnn.apps.settings import setting
 from fastrnn.video import Preprocessing
 
 FRAMES = "Frames and windows"
 NETWORK = "Network"
-VALIDATION = "Validation"
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -28,15 +28,11 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
-    """How to train a classifier.
+class ClassifierOptions(FileOptions):
+    """How to train a classifier; see `FileOptions` for what is not said here.
 
     Attributes
     ----------
-    epochs, batch_size : int
-        Passes over the training part, and samples per step.
-    learning_rate : float
-        Of Adam; it falls to zero along half a cosine over the training.
     shift : int, optional
         Training pictures are moved by up to this many pixels, drawn anew each time; by default
         an eighth of the picture for clips, a sixteenth for images.
@@ -44,20 +40,8 @@ class TrainingOptions:
         Sizes of the network's layers; by default what suits it.
     dropout : float
         Share of values dropped after each recurrent or dense layer, while training.
-    validation : float
-        Part of the data that is held back, in [0, 1).
-    validation_group : str, optional
-        Regular expression on file names; what it matches stays together, see
-        `fastrnn.data.split_clips`.
-    validation_match : str, optional
-        Regular expression on file names; the files that match are held back, no others.
-    seed : int
-        Seed of the split, the weights, the order, the dropout and the shifts.
     """
 
-    epochs: int = setting(40, "Passes over the training part.")
-    batch_size: int = setting(32, "Samples per step.", flag="--batch")
-    learning_rate: float = setting(1e-3, "Adam's learning rate at the start.", flag="--lr")
     shift: int | None = setting(
         None,
         "Move training pictures at random by up to this many pixels.",
@@ -70,26 +54,6 @@ class TrainingOptions:
         None, "Filters of each convolution.", panel=NETWORK, shown="what suits it"
     )
     dropout: float = setting(0.2, "Share dropped after each layer of units.", panel=NETWORK)
-    validation: float = setting(0.2, "Part that is held back.", flag="--val", panel=VALIDATION)
-    validation_group: str | None = setting(
-        None,
-        "Hold back whole groups: files whose names match alike stay together, such as '[^_]+' "
-        "for person_action.avi.",
-        flag="--val-group",
-        panel=VALIDATION,
-        metavar="REGEX",
-    )
-    validation_match: str | None = setting(
-        None,
-        "Hold back exactly the files whose names match.",
-        flag="--val-match",
-        panel=VALIDATION,
-        metavar="REGEX",
-    )
-    seed: int = setting(0, "Seed of all that is random.")
-
-    def __post_init__(self) -> None:
-        check_training(self)
 
     def _shift_of(self, width: int, height: int, share: int) -> int:
         """How far pictures of a size are moved; by default this share of the smaller side."""
@@ -101,8 +65,8 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True)
-class VideoOptions(TrainingOptions):
-    """How to train on clips; see `TrainingOptions` for what is not said here.
+class VideoOptions(ClassifierOptions):
+    """How to train on clips; see `ClassifierOptions` for what is not said here.
 
     Attributes
     ----------
@@ -194,8 +158,8 @@ class VideoOptions(TrainingOptions):
 
 
 @dataclass(frozen=True)
-class ImageOptions(TrainingOptions):
-    """How to train on images; see `TrainingOptions` for what is not said here.
+class ImageOptions(ClassifierOptions):
+    """How to train on images; see `ClassifierOptions` for what is not said here.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from fastrnn.apps.classification.evaluation import Evaluation
-from fastrnn.apps.classification.options import TrainingOptions
+from fastrnn.apps.classification.options import ClassifierOptions
 from fastrnn.apps.figures import draw_confusion
 from fastrnn.apps.run import TrainingRun
 from fastrnn.optimizers import Adam
@@ -61,7 +61,7 @@ class TrainingResult(Generic[Classifier]):
 def fit_classifier(
     run: TrainingRun,
     classifier: Any,
-    options: TrainingOptions,
+    options: ClassifierOptions,
     batches: RowsDataset,
     validation: RowsDataset | None,
 ) -> None:

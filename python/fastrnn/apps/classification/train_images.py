@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from fastrnn.apps.classification.images import ImageClassifier
 from fastrnn.apps.classification.networks import IMAGE_NETWORKS
 from fastrnn.apps.classification.options import ImageOptions
 from fastrnn.apps.classification.result import TrainingResult, fit_classifier
-from fastrnn.apps.classification.train_video import relabelled, split_files
+from fastrnn.apps.classification.train_video import relabelled
 from fastrnn.apps.run import Progress, TrainingRun
 
 
@@ -176,18 +177,18 @@ def _read_folder(
     folder: Path, options: ImageOptions, progress: Progress
 ) -> tuple[Images, Images | None]:
     classes, files = scan_images(folder)
-    split = split_files(files, options)
+    train_files, held_files = options.split(files, label=attrgetter("label"))
     width, height = options.size or (IMAGE_NETWORKS[options.network].size,) * 2
     shape = (height, width, 3 if options.colour else 1)
     told = _told(progress, len(files))
-    train = read_image_files(split.train, classes, shape, told)
+    train = read_image_files(train_files, classes, shape, told)
     missing = np.setdiff1d(np.arange(len(classes)), train.labels)
     if len(train.labels) and len(missing):
         names = ", ".join(classes[label] for label in missing)
         raise ValueError(f"{folder}: no image to train on in class {names} can be read")
-    if not split.validation:
+    if not held_files:
         return train, None
-    return train, read_image_files(split.validation, classes, shape, told)
+    return train, read_image_files(held_files, classes, shape, told)
 
 
 def _told(progress: Progress, total: int) -> Any:

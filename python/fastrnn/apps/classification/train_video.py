@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ import numpy as np
 
 from fastrnn.apps.classification.augment import shift_window
 from fastrnn.apps.classification.evaluation import Evaluation, evaluate_windows
-from fastrnn.apps.classification.options import TrainingOptions, VideoOptions
+from fastrnn.apps.classification.options import VideoOptions
 from fastrnn.apps.classification.result import TrainingResult, fit_classifier
 from fastrnn.apps.classification.video import VideoClassifier
 from fastrnn.apps.clips import ClipReading
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.data import Clip, Split, VideoDataset, scan_folder, split_clips, split_matching
+from fastrnn.data import Clip, VideoDataset, scan_folder
 from fastrnn.video import VideoError
 
 
@@ -68,11 +69,11 @@ def train_video_classifier(
     """
     options, run = options or VideoOptions(), run or TrainingRun()
     clips = scan_folder(folder)
-    split = split_files(clips.clips, options)
+    train_clips, held_clips = options.split(clips.clips, label=attrgetter("label"))
     reading = ClipReading(run.progress, len(clips.clips), options.memory)
     train = reading.windows(
         VideoDataset,
-        split.train,
+        train_clips,
         options.preprocessing,
         batch_size=options.batch_size,
         seed=options.seed,
@@ -87,10 +88,8 @@ def train_video_classifier(
             f"({len(reading.skipped)} clips could not be read)"
         )
     held_back = None
-    if split.validation:
-        held_back = reading.windows(
-            VideoDataset, split.validation, options.preprocessing, shuffle=False
-        )
+    if held_clips:
+        held_back = reading.windows(VideoDataset, held_clips, options.preprocessing, shuffle=False)
     counts = {
         "train_clips": len(train.paths),
         "validation_clips": 0 if held_back is None else len(held_back.paths),
@@ -146,15 +145,6 @@ def evaluate_video_classifier(
     windows = reading.windows(VideoDataset, clips, classifier.preprocessing, shuffle=False)
     skipped = {str(path): reason for path, reason in reading.skipped}
     return _evaluate(classifier, windows).to_dict() | {"skipped": skipped}
-
-
-def split_files(files: Sequence[Clip], options: TrainingOptions) -> Split:
-    """Hold back what the options say."""
-    if options.validation_match:
-        return split_matching(files, options.validation_match)
-    return split_clips(
-        files, fraction=options.validation, group=options.validation_group, seed=options.seed
-    )
 
 
 def relabelled(

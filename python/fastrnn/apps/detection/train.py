@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,29 +14,22 @@ from fastrnn.apps.detection.detector import ObjectDetector, check_size
 from fastrnn.apps.detection.loss import GridLoss
 from fastrnn.apps.detection.pictures import Labelled, load_pictures, scan_pictures
 from fastrnn.apps.detection.scores import mean_average_precision
+from fastrnn.apps.options import FileOptions
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.apps.settings import check_training, setting
+from fastrnn.apps.settings import setting
 from fastrnn.optimizers import Adam
 from fastrnn.optimizers.schedules import CosineDecay
 from fastrnn.video import VideoError
 
 
 @dataclass(frozen=True)
-class DetectorOptions:
+class DetectorOptions(FileOptions):
     """How to train a detector; the fields are the options of ``fastrnn train --task detect``."""
 
     width: int = setting(128, "Width that pictures are resized to.", panel="Pictures")
     height: int = setting(96, "Height that pictures are resized to.", panel="Pictures")
-    epochs: int = setting(40, "Passes over the training pictures.")
     batch_size: int = setting(16, "Pictures per step.", flag="--batch")
     learning_rate: float = setting(3e-3, "Adam's learning rate at the start.", flag="--lr")
-    validation: float = setting(
-        0.2, "Part of the pictures, or of the clips, held back.", flag="--val", panel="Validation"
-    )
-    seed: int = setting(0, "Seed of all that is random.")
-
-    def __post_init__(self) -> None:
-        check_training(self)
 
 
 def train_detector(
@@ -77,7 +69,7 @@ def train_detector(
     run = run or TrainingRun()
     folder = scan_pictures(data)
     check_size(options.width, options.height)
-    train, held_back = _split(folder.pictures, options)
+    train, held_back = options.split(folder.pictures, file_of)
     run.start("detect", data, options)
     detector = ObjectDetector(folder.classes, options.width, options.height)
     samples = read_samples(train, detector, run.progress)
@@ -136,22 +128,9 @@ def read_samples(
     return samples
 
 
-def _split(
-    pictures: Sequence[Labelled], options: DetectorOptions
-) -> tuple[list[Labelled], list[Labelled]]:
-    """Hold back pictures; the frames of one clip stay together where there are several clips."""
-    groups: dict[Any, list[Labelled]] = {}
-    for picture in pictures:
-        groups.setdefault(picture.source, []).append(picture)
-    count = round(options.validation * len(groups))
-    if options.validation:
-        count = min(max(count, 1), len(groups) - 1)
-    order = np.random.default_rng(options.seed).permutation(len(groups))
-    held: set[Path] = {list(groups)[index] for index in order[:count]}
-    return (
-        [picture for picture in pictures if picture.source not in held],
-        [picture for picture in pictures if picture.source in held],
-    )
+def file_of(picture: Labelled) -> Path:
+    """What is held back as one, and by whose name: a picture, or a clip with all its frames."""
+    return picture.source.parent if picture.source.is_dir() else picture.source
 
 
 def evaluate_file(

@@ -17,16 +17,10 @@ from fastrnn.apps.generation.flow import with_carried
 from fastrnn.apps.generation.forecast import evaluate_forecast
 from fastrnn.apps.generation.next_frame import build_predictor
 from fastrnn.apps.generation.next_frame_predictor import NextFramePredictor
+from fastrnn.apps.options import FileOptions
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.apps.settings import check_training, setting
-from fastrnn.data import (
-    VIDEO_SUFFIXES,
-    Clip,
-    Split,
-    VideoDataset,
-    split_clips,
-    split_matching,
-)
+from fastrnn.apps.settings import setting
+from fastrnn.data import VIDEO_SUFFIXES, Clip, VideoDataset
 from fastrnn.optimizers import Adam
 from fastrnn.optimizers.schedules import CosineDecay
 from fastrnn.video import Preprocessing
@@ -39,7 +33,7 @@ BATCH = 16  # windows that are predicted at once, to measure
 
 
 @dataclass(frozen=True)
-class NextFrameOptions:
+class NextFrameOptions(FileOptions):
     """How a predictor of frames is trained; see `train_next_frame`."""
 
     epochs: int = setting(15, "Passes over the training clips.")
@@ -54,27 +48,6 @@ class NextFrameOptions:
     memory: int = setting(512, "MiB of frames that are kept; the rest is decoded anew.")
     filters: int = setting(16, "Channels of the hidden layers.", panel="Network")
     reach: int = setting(1, "Pixels by which optical flow may be wrong.", panel="Network")
-    validation: float = setting(
-        0.2, "Part of the clips held back.", flag="--val", panel="Validation"
-    )
-    validation_group: str | None = setting(
-        None,
-        "Hold back whole groups: clips whose names match alike stay together.",
-        flag="--val-group",
-        metavar="REGEX",
-        panel="Validation",
-    )
-    validation_match: str | None = setting(
-        None,
-        "Hold back exactly the clips whose names match.",
-        flag="--val-match",
-        metavar="REGEX",
-        panel="Validation",
-    )
-    seed: int = setting(0, "Seed of all that is random.")
-
-    def __post_init__(self) -> None:
-        check_training(self)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -121,17 +94,15 @@ def train_next_frame(
     """
     options, run = options or NextFrameOptions(), run or TrainingRun()
     clips = find_clips(data)
-    split = _split(clips, options)
+    train, held = options.split(clips)
     reading, frames = ClipReading(run.progress, len(clips), options.memory), options.preprocessing
     size = options.batch_size
     windows = reading.windows(
-        NextFrames, split.train, frames, batch_size=size, seed=options.seed, jitter=True
+        NextFrames, train, frames, batch_size=size, seed=options.seed, jitter=True
     )
     held_back = None
-    if split.validation:
-        held_back = reading.windows(
-            NextFrames, split.validation, frames, batch_size=size, shuffle=False
-        )
+    if held:
+        held_back = reading.windows(NextFrames, held, frames, batch_size=size, shuffle=False)
     run.start("next-frame", data, options)
     network = build_predictor(frames.frame_shape, options.filters, options.reach)
     predictor = NextFramePredictor(network, frames)
@@ -206,11 +177,3 @@ class NextFrames(VideoDataset):
             pixels = pixels[:, :, :, ::-1]
         frames = pixels.astype(np.float32) / np.float32(255)
         return with_carried(frames[:, :-1]), frames[:, 1:]
-
-
-def _split(clips: Sequence[Clip], options: NextFrameOptions) -> Split:
-    if options.validation_match:
-        return split_matching(clips, options.validation_match)
-    return split_clips(
-        clips, fraction=options.validation, group=options.validation_group, seed=options.seed
-    )

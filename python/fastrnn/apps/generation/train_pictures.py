@@ -17,8 +17,9 @@ from fastrnn.apps.generation.adversarial import (
 from fastrnn.apps.generation.picture_generator import PictureGenerator
 from fastrnn.apps.generation.pictures import Pictures, read_pictures, save_pictures
 from fastrnn.apps.generation.quality import Judge
+from fastrnn.apps.options import VALIDATION, TrainingOptions
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.apps.settings import check_training, setting
+from fastrnn.apps.settings import setting
 from fastrnn.callbacks import Callback, SwapEMAWeights
 from fastrnn.optimizers import Adam
 
@@ -29,7 +30,7 @@ TAUGHT = 10_000  # pictures that the judge learns from, at most
 
 
 @dataclass(frozen=True)
-class PictureOptions:
+class PictureOptions(TrainingOptions):
     """How a generator of pictures is trained; see `train_pictures`."""
 
     epochs: int = setting(5, "Passes over the pictures.")
@@ -42,12 +43,8 @@ class PictureOptions:
     latent: int = setting(64, "Length of the noise a picture is made of.", panel="Network")
     filters: int = setting(32, "Channels of the convolution next to the picture.", panel="Network")
     validation: float = setting(
-        0.1, "Part of the pictures held back to compare with.", flag="--val", panel="Validation"
+        0.1, "Part of the pictures held back to compare with.", flag="--val", panel=VALIDATION
     )
-    seed: int = setting(0, "Seed of all that is random.")
-
-    def __post_init__(self) -> None:
-        check_training(self)
 
 
 def train_pictures(

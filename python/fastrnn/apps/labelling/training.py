@@ -29,7 +29,6 @@ from fastrnn.apps.settings import setting
 from fastrnn.apps.speech import FrontEnd
 from fastrnn.apps.speech.options import SpeechOptions
 from fastrnn.audio import AudioError, LogMel
-from fastrnn.data import Clip, split_clips, split_matching
 from fastrnn.metrics import SegmentEditScore, SegmentF1
 from fastrnn.models import Sequential
 from fastrnn.optimizers import Adam
@@ -169,7 +168,7 @@ def train_labels(
         names = ANY
     else:
         names = segment_labels([each.known for each in found])
-    train, held = (_read(part, source, names, run.progress) for part in _split(found, options))
+    train, held = (_read(part, source, names, run.progress) for part in options.split(found))
     if not train:
         raise ValueError(f"{folder}: none of the recordings to train on can be read")
     run.start("label", folder, options)
@@ -289,26 +288,6 @@ def value_figures(
         }
         for k, name in enumerate(labeller.names)
     }
-
-
-def _split(
-    found: Sequence[Annotated], options: LabelOptions
-) -> tuple[list[Annotated], list[Annotated]]:
-    clips = [Clip(each.path, 0) for each in found]
-    if options.validation_match:
-        split = split_matching(clips, options.validation_match)
-    else:
-        split = split_clips(
-            clips,
-            fraction=options.validation,
-            group=options.validation_group,
-            seed=options.seed,
-        )
-    held = {clip.path for clip in split.validation}
-    return (
-        [each for each in found if each.path not in held],
-        [each for each in found if each.path in held],
-    )
 
 
 def _read(

@@ -17,7 +17,7 @@ from fastrnn.apps.segments import (
     read_segments,
     sound_starts,
 )
-from fastrnn.data import AUDIO_SUFFIXES, Clip, split_clips, split_matching
+from fastrnn.data import AUDIO_SUFFIXES, split_files
 
 
 @dataclass(frozen=True)
@@ -165,10 +165,8 @@ def split_recordings(
     Parameters
     ----------
     recordings : sequence of Recording
-    fraction, group, seed :
-        As of `fastrnn.data.split_clips`: with `group`, whole speakers are held back.
-    match : str, optional
-        Hold back exactly the files whose names match this regular expression.
+    fraction, group, match, seed :
+        As of `fastrnn.data.split_files`: with `group`, whole speakers are held back.
 
     Returns
     -------
@@ -180,16 +178,14 @@ def split_recordings(
     labels = {text: number for number, text in enumerate(sorted(set(texts.values())))}
     # Texts that differ from file to file are no classes to draw from one by one.
     alike = 2 * len(labels) <= len(texts)
-    clips = [Clip(path, labels[text] if alike else 0) for path, text in texts.items()]
-    split = (
-        split_matching(clips, match)
-        if match
-        else split_clips(clips, fraction=fraction, group=group, seed=seed)
-    )
-    held = {clip.path for clip in split.validation}
-    return (
-        [each for each in recordings if each.path not in held],
-        [each for each in recordings if each.path in held],
+    return split_files(
+        recordings,
+        lambda each: each.path,
+        lambda each: labels[texts[each.path]] if alike else 0,
+        fraction=fraction,
+        group=group,
+        match=match,
+        seed=seed,
     )
 
 

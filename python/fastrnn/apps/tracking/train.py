@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fastrnn.apps.options import VALIDATION, FileOptions
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.apps.settings import check_training, setting
+from fastrnn.apps.settings import setting
 from fastrnn.apps.tracking.baselines import track_scores
 from fastrnn.apps.tracking.lessons import (
     TrackingLoss,
@@ -24,22 +26,18 @@ from fastrnn.optimizers import Adam
 
 
 @dataclass(frozen=True)
-class TrackerOptions:
+class TrackerOptions(FileOptions):
     """How to train a tracker; the fields are the options of ``fastrnn train --task track``."""
 
     rendered: int = setting(60, "Rendered sequences to learn from.", panel="Data")
     lessons: int = setting(16, "Parts of each real sequence to learn from.", panel="Data")
-    held_back: str = setting(
-        "", "Name of a sequence to hold back and to measure the tracker on.", panel="Data"
-    )
     units: int = setting(32, "Units of the GRU.", panel="Network")
     epochs: int = setting(60, "Passes over the lessons.")
     batch_size: int = setting(16, "Lessons per step.", flag="--batch")
     learning_rate: float = setting(5e-3, "Adam's learning rate.", flag="--lr")
-    seed: int = setting(0, "Seed of all that is random.")
-
-    def __post_init__(self) -> None:
-        check_training(self)
+    validation: float = setting(
+        0.0, "Part of the sequences held back, to measure on.", flag="--val", panel=VALIDATION
+    )
 
 
 def train_tracker(
@@ -72,21 +70,17 @@ def train_tracker(
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If it holds no sequence, or none of the name to hold back, or nothing is left to learn.
+        If it holds no sequence, or none to hold back, or nothing is left to learn.
 
     Examples
     --------
     >>> from fastrnn.apps.tracking import TrackerOptions, train_tracker
-    >>> train_tracker("sequences", TrackerOptions(held_back="car"))    # doctest: +SKIP
+    >>> train_tracker("sequences", TrackerOptions(validation_match="^car$"))    # doctest: +SKIP
     """
     options = options or TrackerOptions()
     run = run or TrainingRun(name="track")
     sequences = [] if data is None else find_sequences(data)
-    held = [each for each in sequences if each.name == options.held_back]
-    if options.held_back and not held:
-        names = ", ".join(each.name for each in sequences)
-        raise ValueError(f"track: no sequence {options.held_back} to hold back; there are {names}")
-    rest = [each for each in sequences if each.name != options.held_back]
+    rest, held = options.split(sequences, lambda each: Path(each.name)) if sequences else ([], [])
     if not options.rendered and not (rest and options.lessons):
         raise ValueError("track: nothing to learn from; give sequences or rendered=60")
     run.start("track", data, options)

@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 
 from fastrnn import Sequential, apps, layers
 from fastrnn.apps.classification import VIDEO_NETWORKS, evaluate_windows
-from fastrnn.apps.classification.video import KIND
 from fastrnn.apps.figures import draw_confusion, draw_curves
 from fastrnn.apps.model_file import load_trained, save_trained
 from fastrnn.apps.run_folder import new_run_folder
@@ -419,8 +418,8 @@ def test_a_wrong_model_file_is_an_error(trained: Path, clips: Path, tmp_path: Pa
     )
 
     def changed(**changes: Any) -> str:
-        model, about = load_trained(trained / "model.keras", KIND)
-        save_trained(tmp_path / "changed.keras", model, KIND, about | changes)
+        model, about = load_trained(trained / "model.keras", apps.VideoClassifier.KIND)
+        save_trained(tmp_path / "changed.keras", model, apps.VideoClassifier.KIND, about | changes)
         said = run("predict", tmp_path / "changed.keras", clip, code=1)
         assert f"{tmp_path / 'changed.keras'}: " in said
         return said

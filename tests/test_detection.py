@@ -192,7 +192,7 @@ def test_it_learns_its_pictures_by_heart(tmp_path: Path) -> None:
     detector = ObjectDetector(folder.classes, 64, 48)
     samples = read_samples(folder.pictures, detector, Progress())
     before = evaluate_detector(detector, samples)["map50"]
-    batches = DetectionBatches(samples, len(folder.classes), 8, None)
+    batches = DetectionBatches(samples, len(folder.classes), batch_size=8)
     detector.network.compile("adam", GridLoss())
     detector.network.optimizer.learning_rate = 5e-3
     detector.network.fit(batches, epochs=60, verbose=0)
@@ -231,3 +231,23 @@ def test_clips_are_held_back_by_their_names(tmp_path: Path) -> None:
     train, held = DetectorOptions(validation_match="^bob$").split(pictures, file_of)
     assert {each.source for each in held} == {files[2]}
     assert len(train) == 6
+
+
+def test_changes_are_drawn_from_seed_epoch_and_number(rng: np.random.Generator) -> None:
+    samples = [
+        (
+            rng.integers(0, 256, (24, 32, 3), np.uint8),
+            np.array([[4.0, 5, 12, 9]]),
+            np.array([number % 2]),
+        )
+        for number in range(5)
+    ]
+    plain = DetectionBatches(samples, 2, batch_size=2)
+    np.testing.assert_allclose(255 * plain[1][0], [samples[2][0], samples[3][0]], rtol=1e-6)
+    batches = DetectionBatches(samples, 2, True, batch_size=2, seed=4)
+    batches.on_epoch_end()
+    again = DetectionBatches(samples, 2, True, batch_size=2, seed=4)
+    assert not np.array_equal(again[0][0], batches[0][0])
+    again.set_state(batches.get_state())
+    for one, other in zip(again[2], batches[2], strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -21,7 +21,7 @@ from fastrnn.apps.labelling import (
     train_labels,
 )
 from fastrnn.apps.labelling.batches import Example, StretchBatches
-from fastrnn.apps.labelling.targets import find_annotated, holds_values
+from fastrnn.apps.labelling.targets import find_annotated, holds_values, segment_labels
 from fastrnn.apps.run import TrainingRun
 from fastrnn.apps.segments import Segment, read_segments
 from fastrnn.video import FrameWriter
@@ -69,6 +69,15 @@ def test_tables_may_begin_as_spreadsheets_write_them(tmp_path: Path) -> None:
     assert read_values(tmp_path / "b.csv").names == ("x",)
 
 
+def test_a_dash_is_nothing(tmp_path: Path) -> None:
+    """What a labelling writes where there is nothing is read as nothing, no class of its own."""
+    (tmp_path / "a.csv").write_text("start,stop,label\n0,1,-\n1,2,wave\n")
+    names = segment_labels([tmp_path / "a.csv"])
+    assert names == (NOTHING, "wave")
+    labels = labels_at(read_segments(tmp_path / "a.csv"), np.array([0.5, 1.5, 2.5]), names)
+    assert labels.tolist() == [0, 1, 0]
+
+
 def test_segments_of_a_labelling() -> None:
     outputs = np.eye(3, dtype="f4")[[0, 1, 1, 2, 0]]
     said = Labelling((NOTHING, "a", "b"), (np.arange(5) + 0.5) / 10, outputs, True)
@@ -107,7 +116,7 @@ def test_stretches_are_cut_and_filled_up(rng: np.random.Generator) -> None:
         batches.on_epoch_end()
     assert len(starts) > 8
     again = StretchBatches(examples, source, window=6, batch_size=3, seed=1)
-    again.set_state({"epoch": 20})
+    again.set_state(batches.get_state())
     np.testing.assert_array_equal(again[0][0], batches[0][0])
 
 

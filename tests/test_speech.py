@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastrnn.apps.run import TrainingRun
+from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.segments import Segment, read_segments
 from fastrnn.apps.speech import (
     FrontEnd,
@@ -29,7 +29,8 @@ from fastrnn.apps.speech import (
     train_words,
 )
 from fastrnn.apps.speech.batches import PADDING, SpeechBatches
-from fastrnn.audio import AudioError, LogMel
+from fastrnn.apps.speech.training import read_part
+from fastrnn.audio import AudioError, LogMel, read_wav
 
 Array = np.ndarray[Any, Any]
 RATE = 8000
@@ -178,6 +179,33 @@ def test_a_part_of_a_recording_is_its_samples(tmp_path: Path, rng: np.random.Gen
     whole = FRONT_END.read(Recording(path, ""))
     np.testing.assert_array_equal(part, whole[25 : 25 + len(part)])
     assert len(part) == 48
+
+
+def test_a_file_of_several_parts_is_read_once(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the parts of what can be read come in their order, though they lie crosswise."""
+    paths = [write_wav(tmp_path / f"{n}.wav", rng.uniform(-0.5, 0.5, RATE)) for n in range(2)]
+    damaged = tmp_path / "damaged.wav"
+    damaged.write_bytes(b"RIFF")
+    recordings = [
+        Recording(path, word, start, start + 0.5)
+        for word, start in (("one", 0.0), ("two", 0.4))
+        for path in (paths[1], damaged, paths[0])
+    ]
+    expected = [FRONT_END.read(each) for each in recordings if each.path != damaged]
+    opened = []
+
+    def counted(path: Path, **options: Any) -> Any:
+        opened.append(path)
+        return read_wav(path, **options)
+
+    monkeypatch.setattr("fastrnn.apps.speech.front_end.read_wav", counted)
+    part = read_part(recordings, FRONT_END, Progress())
+    assert [opened.count(path) for path in paths] == [1, 1]
+    assert [each.path for each in part.recordings] == [paths[1], paths[0]] * 2
+    for frames, wanted in zip(part.frames, expected, strict=True):
+        np.testing.assert_array_equal(frames, wanted)
 
 
 def test_variation_changes_what_it_says_it_does(rng: np.random.Generator) -> None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SEGMENT_SUFFIXES = (".align", ".csv")
-# What corpora write for "nobody speaks": HTK's silence and short pause.
-SILENCES = frozenset({"sil", "sp", ""})
+# The label of what is no segment; no word or action, wherever it is read or written.
+NOTHING = "-"
+# It, and what corpora write for "nobody speaks": HTK's silence and short pause.
+SILENCES = frozenset({NOTHING, "sil", "sp", ""})
 # Units of the .align files of the GRID corpus.
 _UNITS_PER_SECOND = 25_000
 

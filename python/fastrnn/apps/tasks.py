@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastrnn.apps.classification import images, video
+from fastrnn.apps.classification.images import ImageClassifier
 from fastrnn.apps.classification.options import ImageOptions, VideoOptions
 from fastrnn.apps.classification.train_images import (
     evaluate_image_classifier,
@@ -25,7 +25,8 @@ from fastrnn.apps.classification.train_video import (
     holds_clips,
     train_video_classifier,
 )
-from fastrnn.apps.detection.detector import KIND as DETECTOR
+from fastrnn.apps.classification.video import VideoClassifier
+from fastrnn.apps.detection.detector import ObjectDetector
 from fastrnn.apps.detection.pictures import TABLE
 from fastrnn.apps.detection.train import DetectorOptions, train_detector
 from fastrnn.apps.detection.train import evaluate_file as evaluate_detector_file
@@ -40,7 +41,7 @@ from fastrnn.apps.generation.train_pictures import (
     evaluate_picture_file,
     train_pictures,
 )
-from fastrnn.apps.labelling import LabelOptions, evaluate_labels, labeller, train_labels
+from fastrnn.apps.labelling import FrameLabeller, LabelOptions, evaluate_labels, train_labels
 from fastrnn.apps.labelling.targets import holds_labels
 from fastrnn.apps.model_file import kind_of
 from fastrnn.apps.run import TrainingRun, arguments_of
@@ -57,7 +58,7 @@ from fastrnn.apps.speech import (
 )
 from fastrnn.apps.speech.corpus import holds_sentences, holds_words
 from fastrnn.apps.tracking.sequences import has_truth
-from fastrnn.apps.tracking.tracker import KIND as TRACKER
+from fastrnn.apps.tracking.tracker import Tracker
 from fastrnn.apps.tracking.train import TrackerOptions, train_tracker
 from fastrnn.apps.tracking.train import evaluate_file as evaluate_tracker_file
 from fastrnn.data import AUDIO_SUFFIXES, VIDEO_SUFFIXES
@@ -115,8 +116,8 @@ _ALL = [
         options=VideoOptions,
         train=train_video_classifier,
         recognizes=holds_clips,
-        kind=video.KIND,
-        load=video.VideoClassifier.load,
+        kind=VideoClassifier.KIND,
+        load=VideoClassifier.load,
         evaluate=evaluate_video_classifier,
     ),
     Task(
@@ -126,8 +127,8 @@ _ALL = [
         options=ImageOptions,
         train=train_image_classifier,
         recognizes=holds_images,
-        kind=images.KIND,
-        load=images.ImageClassifier.load,
+        kind=ImageClassifier.KIND,
+        load=ImageClassifier.load,
         suffixes=PICTURE_SUFFIXES,
         evaluate=evaluate_image_classifier,
     ),
@@ -158,7 +159,7 @@ _ALL = [
         options=WordOptions,
         train=train_words,
         recognizes=holds_words,
-        kind=WordRecognizer.kind,
+        kind=WordRecognizer.KIND,
         load=WordRecognizer.load,
         suffixes=AUDIO_SUFFIXES,
         evaluate=evaluate_words,
@@ -170,7 +171,7 @@ _ALL = [
         options=SentenceOptions,
         train=train_sentences,
         recognizes=holds_sentences,
-        kind=SentenceRecognizer.kind,
+        kind=SentenceRecognizer.KIND,
         load=SentenceRecognizer.load,
         suffixes=AUDIO_SUFFIXES,
         evaluate=evaluate_sentences,
@@ -182,8 +183,8 @@ _ALL = [
         options=LabelOptions,
         train=train_labels,
         recognizes=holds_labels,
-        kind=labeller.KIND,
-        load=labeller.FrameLabeller.load,
+        kind=FrameLabeller.KIND,
+        load=FrameLabeller.load,
         suffixes=VIDEO_SUFFIXES | AUDIO_SUFFIXES,
         evaluate=evaluate_labels,
     ),
@@ -193,7 +194,7 @@ _ALL = [
         options=DetectorOptions,
         train=train_detector,
         recognizes=lambda data: (data / TABLE).is_file(),
-        kind=DETECTOR,
+        kind=ObjectDetector.KIND,
         evaluate=evaluate_detector_file,
     ),
     Task(
@@ -202,7 +203,7 @@ _ALL = [
         options=TrackerOptions,
         train=train_tracker,
         recognizes=lambda data: data.is_dir() and any(has_truth(each) for each in data.iterdir()),
-        kind=TRACKER,
+        kind=Tracker.KIND,
         evaluate=evaluate_tracker_file,
     ),
 ]

@@ -21,8 +21,6 @@ from fastrnn.apps.settings import from_json
 from fastrnn.models import Model
 from fastrnn.models.saving import failing_as
 
-KIND = "fastrnn image classifier"
-
 
 class ImageClassifier:
     """A network over images, with all it needs to judge a picture file.
@@ -51,6 +49,8 @@ class ImageClassifier:
     >>> ImageClassifier("0123456789", (28, 28, 1), architecture).model.output_shape
     (None, 10)
     """
+
+    KIND = "fastrnn image classifier"
 
     def __init__(
         self,
@@ -94,7 +94,8 @@ class ImageClassifier:
         Keras reads the network from it; what else there is lies in it as an asset.
         """
         about: dict[str, Any] = {"classes": list(self.classes), "shape": list(self.shape)}
-        save_trained(path, self.model, KIND, about | {"architecture": asdict(self.architecture)})
+        about["architecture"] = asdict(self.architecture)
+        save_trained(path, self.model, self.KIND, about)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ImageClassifier:
@@ -107,7 +108,7 @@ class ImageClassifier:
         ValueError
             If the file is no classifier, or is damaged.
         """
-        model, about = load_trained(path, KIND)
+        model, about = load_trained(path, cls.KIND)
         with failing_as(path):
             architecture = from_json(Architecture, about["architecture"])
             classifier = cls(map(str, about["classes"]), about["shape"], architecture, model)

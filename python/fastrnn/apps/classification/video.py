@@ -21,8 +21,6 @@ from fastrnn.video import FrameReader, Preprocessing, VideoError, apply_view, re
 from fastrnn.video.reader import Frame
 from fastrnn.video.sampling import sample_frames
 
-KIND = "fastrnn video classifier"
-
 
 class VideoClassifier:
     """A network over windows of frames, with all it needs to judge a clip.
@@ -50,6 +48,8 @@ class VideoClassifier:
     >>> classifier.predict("clip.avi").label               # doctest: +SKIP
     'wave'
     """
+
+    KIND = "fastrnn video classifier"
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class VideoClassifier:
             "preprocessing": self.preprocessing.to_dict(),
             "architecture": asdict(self.architecture),
         }
-        save_trained(path, self.model, KIND, about)
+        save_trained(path, self.model, self.KIND, about)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> VideoClassifier:
@@ -130,7 +130,7 @@ class VideoClassifier:
         ValueError
             If the file is no classifier, or is damaged.
         """
-        model, about = load_trained(path, KIND)
+        model, about = load_trained(path, cls.KIND)
         with failing_as(path):
             classifier = cls(
                 map(str, about["classes"]),

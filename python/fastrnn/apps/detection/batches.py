@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastrnn.apps.detection.loss import STRIDE, encode_boxes
-from fastrnn.utils import PyDataset
+from fastrnn.utils.rows import RowsDataset
 from fastrnn.video.boxes import Boxes, cut_out
 from fastrnn.video.draw import Picture
 
@@ -17,7 +17,7 @@ Labels = npt.NDArray[np.int64]
 Sample = tuple[Picture, Boxes, Labels]  # boxes in pixels of the picture
 
 
-class DetectionBatches(PyDataset):
+class DetectionBatches(RowsDataset):
     """Batches (pictures, grids) as `GridLoss` takes them.
 
     Parameters
@@ -25,35 +25,24 @@ class DetectionBatches(PyDataset):
     samples : sequence of (picture, boxes, labels)
         All pictures of one size, (H, W, 3) uint8.
     classes : int
-    batch_size : int
-    seed : int or None
-        Seed of the order and of the changes; None for neither.
+    changed : bool
+        Change pictures at random, and shuffle them.
+    options :
+        As in `RowsDataset`.
     """
 
     def __init__(
-        self, samples: Sequence[Sample], classes: int, batch_size: int, seed: int | None
+        self, samples: Sequence[Sample], classes: int, changed: bool = False, **options: Any
     ) -> None:
-        super().__init__(workers=0)
+        super().__init__(len(samples), shuffle=changed, **options)
         self.samples = samples
         self.classes = classes
-        self.batch_size = batch_size
-        self.random = None if seed is None else np.random.default_rng(seed)
-        self.order = np.arange(len(samples))
-        self.on_epoch_begin()
+        self.changed = changed
 
-    def __len__(self) -> int:
-        return -(-len(self.samples) // self.batch_size)
-
-    def on_epoch_begin(self) -> None:
-        """Shuffle."""
-        if self.random is not None:
-            self.order = self.random.permutation(len(self.samples))
-
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        part = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        chosen = [self.samples[number] for number in part]
-        if self.random is not None:
-            chosen = [change_sample(sample, self.random) for sample in chosen]
+    def _batch(self, rows: Labels, rng: np.random.Generator) -> tuple[Any, Any]:
+        chosen = [self.samples[row] for row in rows]
+        if self.changed:
+            chosen = [change_sample(sample, rng) for sample in chosen]
         pictures = np.stack([picture for picture, _, _ in chosen]).astype(np.float32)
         pictures /= np.float32(255)
         shape = (pictures.shape[1] // STRIDE, pictures.shape[2] // STRIDE)

@@ -18,8 +18,6 @@ from fastrnn.video.boxes import non_max_suppression
 from fastrnn.video.draw import Picture
 from fastrnn.video.preprocess import Preprocessing
 
-KIND = "fastrnn object detector"
-
 
 def build_network(
     width: int, height: int, classes: int, filters: tuple[int, ...] = (16, 32, 64, 64)
@@ -75,6 +73,8 @@ class ObjectDetector:
     >>> [detector.classes[label] for label in labels]                  # doctest: +SKIP
     ['stop', 'yield']
     """
+
+    KIND = "fastrnn object detector"
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class ObjectDetector:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the detector to one ``.keras`` file."""
         about = {"classes": list(self.classes), "width": self.width, "height": self.height}
-        save_trained(path, self.network, KIND, about)
+        save_trained(path, self.network, self.KIND, about)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ObjectDetector:
@@ -155,7 +155,7 @@ class ObjectDetector:
         ValueError
             If it is something else, or damaged.
         """
-        network, about = load_trained(path, KIND)
+        network, about = load_trained(path, cls.KIND)
         try:
             names = [str(name) for name in about["classes"]]
             return cls(names, int(about["width"]), int(about["height"]), network)

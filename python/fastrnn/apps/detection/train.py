@@ -76,16 +76,16 @@ def train_detector(
     held = read_samples(held_back, detector, run.progress)
     if not samples or (held_back and not held):
         raise VideoError(f"{data}: no picture can be read")
-    batches = DetectionBatches(samples, len(folder.classes), options.batch_size, options.seed)
+    size, classes = options.batch_size, len(folder.classes)
+    batches = DetectionBatches(samples, classes, True, batch_size=size, seed=options.seed)
     schedule = CosineDecay(options.learning_rate, options.epochs * len(batches))
     detector.network.compile(Adam(schedule, clipnorm=10.0), GridLoss())
-    validation = DetectionBatches(held, len(folder.classes), options.batch_size, None)
     run.fit(
         detector.network,
         batches,
         epochs=options.epochs,
         save=detector.save,
-        validation_data=validation if held else None,
+        validation_data=DetectionBatches(held, classes, batch_size=size, seed=0) if held else None,
     )
     scores = evaluate_detector(detector, held) if held else None
     run.finish(

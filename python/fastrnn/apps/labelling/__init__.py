@@ -2,8 +2,9 @@
 
 from fastrnn.apps.labelling.inputs import PictureInput, SoundInput
 from fastrnn.apps.labelling.labeller import FrameLabeller, Labelling
-from fastrnn.apps.labelling.targets import NOTHING, Values, labels_at, read_values
+from fastrnn.apps.labelling.targets import Values, labels_at, read_values
 from fastrnn.apps.labelling.training import LabelOptions, evaluate_labels, train_labels
+from fastrnn.apps.segments import NOTHING
 
 __all__ = [
     "NOTHING",

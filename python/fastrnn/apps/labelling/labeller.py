@@ -12,15 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fastrnn.apps.labelling.inputs import Input, input_from_dict, input_to_dict
-from fastrnn.apps.labelling.targets import NOTHING
 from fastrnn.apps.model_file import load_trained, save_trained
-from fastrnn.apps.segments import Segment
+from fastrnn.apps.segments import NOTHING, Segment
 from fastrnn.metrics import segments_of
 from fastrnn.models import Model
 
 FloatArray = npt.NDArray[np.float32]
-
-KIND = "fastrnn frame labeller"
 
 
 @dataclass(frozen=True)
@@ -103,6 +100,8 @@ class FrameLabeller:
     [Segment(start=0.5, stop=1.25, label='wave')]
     """
 
+    KIND = "fastrnn frame labeller"
+
     def __init__(
         self,
         names: Iterable[str],
@@ -141,7 +140,7 @@ class FrameLabeller:
         """Write all of it to one ``.keras`` file; an existing file is replaced in one step."""
         scale = None if self.scale is None else [part.tolist() for part in self.scale]
         about = {"names": list(self.names), "source": input_to_dict(self.source), "scale": scale}
-        save_trained(path, self.model, KIND, about)
+        save_trained(path, self.model, self.KIND, about)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FrameLabeller:
@@ -154,7 +153,7 @@ class FrameLabeller:
         ValueError
             If it is no such file, or damaged.
         """
-        model, about = load_trained(path, KIND)
+        model, about = load_trained(path, cls.KIND)
         try:
             scale = about["scale"]
             if scale is not None:

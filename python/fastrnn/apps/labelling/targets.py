@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fastrnn._files import files_under
 from fastrnn.apps.segments import (
+    NOTHING,
     SEGMENT_SUFFIXES,
     SILENCES,
     Segment,
@@ -21,9 +22,6 @@ from fastrnn.apps.segments import (
     sound_starts,
 )
 from fastrnn.data import AUDIO_SUFFIXES, VIDEO_SUFFIXES
-
-# The class of steps at which there is nothing.
-NOTHING = "-"
 
 
 @dataclass(frozen=True)

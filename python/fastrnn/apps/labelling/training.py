@@ -15,7 +15,6 @@ from fastrnn.apps.labelling.batches import Example, StretchBatches, WholeExample
 from fastrnn.apps.labelling.inputs import Input, PictureInput, SoundInput
 from fastrnn.apps.labelling.labeller import FrameLabeller
 from fastrnn.apps.labelling.targets import (
-    NOTHING,
     Annotated,
     find_annotated,
     holds_values,
@@ -24,7 +23,7 @@ from fastrnn.apps.labelling.targets import (
     segment_labels,
 )
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.apps.segments import SILENCES, Segment, read_segments
+from fastrnn.apps.segments import NOTHING, SILENCES, Segment, read_segments
 from fastrnn.apps.settings import setting
 from fastrnn.apps.speech import FrontEnd
 from fastrnn.apps.speech.options import SpeechOptions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,15 @@ class FrontEnd:
 
     def read(self, recording: Recording) -> FloatArray:
         """Log-mel frames (frames, mels) of a recording, or of its part."""
+        return self.part(self.samples(recording.path), recording)
+
+    def samples(self, path: Path) -> FloatArray:
+        """Samples of a sound file at the rate that is wanted."""
+        return read_wav(path, sample_rate=self.log_mel.sample_rate)[0]
+
+    def part(self, samples: FloatArray, recording: Recording) -> FloatArray:
+        """As `read`, given the samples of the file."""
         rate = self.log_mel.sample_rate
-        samples = read_wav(recording.path, sample_rate=rate)[0]
         stop = None if recording.stop is None else round(recording.stop * rate)
         return self.log_mel(samples[round(recording.start * rate) : stop])
 

@@ -29,7 +29,7 @@ class Recognizer:
         From (N, steps, width) to the outputs.
     """
 
-    kind: ClassVar[str]
+    KIND: ClassVar[str]
 
     def __init__(self, names: Iterable[str], front_end: FrontEnd, model: Model) -> None:
         self.names = tuple(names)
@@ -39,7 +39,7 @@ class Recognizer:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all of it to one ``.keras`` file; an existing file is replaced in one step."""
         about = {"names": list(self.names), "front_end": self.front_end.to_dict()}
-        save_trained(path, self.model, self.kind, about)
+        save_trained(path, self.model, self.KIND, about)
 
     @classmethod
     def load(cls: type[Self], path: str | os.PathLike[str]) -> Self:
@@ -52,7 +52,7 @@ class Recognizer:
         ValueError
             If it is no recognizer of this kind, or damaged.
         """
-        model, about = load_trained(path, cls.kind)
+        model, about = load_trained(path, cls.KIND)
         try:
             front_end = FrontEnd.from_dict(about["front_end"])
             return cls([str(name) for name in about["names"]], front_end, model)

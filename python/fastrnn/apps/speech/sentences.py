@@ -105,7 +105,7 @@ class SentenceRecognizer(Recognizer):
     'lay green by s nine please'
     """
 
-    kind = "fastrnn sentence recognizer"
+    KIND = "fastrnn sentence recognizer"
 
     @property
     def separator(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fastrnn import layers
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.speech.batches import PADDING, SpeechBatches
@@ -38,17 +40,24 @@ def read_part(recordings: Sequence[Recording], front_end: FrontEnd, progress: Pr
     fastrnn.audio.AudioError
         If none can be read.
     """
-    part = Part([], [])
-    for number, each in enumerate(recordings, 1):
+    read: dict[int, FloatArray] = {}
+    # Each file is read once, however many of its parts there are.
+    by_file = sorted(range(len(recordings)), key=lambda number: recordings[number].path)
+    path, samples = None, np.empty(0, np.float32)
+    for done, number in enumerate(by_file, 1):
+        each = recordings[number]
         try:
-            part.frames.append(front_end.read(each))
-            part.recordings.append(each)
+            if each.path != path:
+                path, samples = each.path, front_end.samples(each.path)
+            read[number] = front_end.part(samples, each)
         except (AudioError, OSError) as error:
+            path = None
             progress.note(f"skipped: {error}")
-        progress.advance("reading", number, len(recordings))
-    if recordings and not part.frames:
+        progress.advance("reading", done, len(recordings))
+    if recordings and not read:
         raise AudioError(f"none of {len(recordings)} recordings can be read")
-    return part
+    kept = sorted(read)
+    return Part([recordings[number] for number in kept], [read[number] for number in kept])
 
 
 def read_parts(

@@ -71,7 +71,7 @@ class WordRecognizer(Recognizer):
     'seven'
     """
 
-    kind = "fastrnn word recognizer"
+    KIND = "fastrnn word recognizer"
 
     def predict(self, path: str | os.PathLike[str]) -> FilePrediction:
         """Recognize the word of one sound file.

@@ -18,7 +18,6 @@ from fastrnn.models import Model, Sequential
 from fastrnn.video.boxes import Boxes, check_box
 from fastrnn.video.draw import Picture
 
-KIND = "fastrnn tracker"
 DEFAULT = Path(__file__).with_name("default.keras")
 
 SCALES = (1.0, 0.96, 1.04)
@@ -92,6 +91,8 @@ class Tracker:
     array([180.2,  93.5,  31.1,  62.2])
     """
 
+    KIND = "fastrnn tracker"
+
     def __init__(self, network: Model | None = None, *, lost: float = BELIEVED) -> None:
         self.network = network
         self.lost = lost
@@ -109,14 +110,14 @@ class Tracker:
         ValueError
             If it is something else, or damaged.
         """
-        network, about = load_trained(DEFAULT if path is None else path, KIND)
+        network, about = load_trained(DEFAULT if path is None else path, cls.KIND)
         return cls(network, lost=float(about.get("lost", BELIEVED)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network, and the rule, to one ``.keras`` file."""
         if self.network is None:
             raise ValueError("tracker: there is no network to save")
-        save_trained(path, self.network, KIND, {"lost": self.lost})
+        save_trained(path, self.network, self.KIND, {"lost": self.lost})
 
     def track(self, frames: Iterable[Picture], box: npt.ArrayLike) -> Track:
         """Follow an object through a clip.

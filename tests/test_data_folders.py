@@ -218,6 +218,24 @@ def test_the_length_is_said(sounds: Path, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == "Found 3 files; using 2 and 1.\n"
 
 
+def test_mono_and_stereo_do_not_mix_unnoticed(tmp_path: Path) -> None:
+    for name, channels, data in (("one", 1, [0, 64]), ("two", 2, [0, 32, 0, 96, 0, 0])):
+        with wave.open(str(tmp_path / f"{name}.wav"), "wb") as file:
+            file.setparams((channels, 2, 8000, 0, "NONE", ""))
+            file.writeframes(bytes(data * 2))
+    how: dict[str, Any] = {"labels": None, "shuffle": False, "verbose": False}
+    with pytest.raises(ValueError, match="of 1 and of 2 channels; mono=True averages"):
+        audio_dataset_from_directory(tmp_path, **how)[0]
+    sounds = audio_dataset_from_directory(tmp_path, mono=True, **how)[0]
+    expected = [[0.5, 0.5, 0], [(0.25 + 0.75) / 2, 0.125, (0.75 + 0) / 2]]
+    assert sounds.shape == (2, 3, 1)
+    np.testing.assert_allclose(sounds[0, :, 0], expected[0])
+    with wave.open(str(tmp_path / "one.wav"), "wb") as file:  # both of two channels
+        file.setparams((2, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes([0, 64, 0, 32]))
+    assert audio_dataset_from_directory(tmp_path, **how)[0].shape == (2, 3, 2)
+
+
 def test_what_lies_in_a_file_stays_together() -> None:
     """Words of sentences: by draw, by person and by name, never a file in both parts."""
     words = [(Path(f"{who}_{n}.wav"), word) for who in "abc" for n in range(4) for word in range(3)]

@@ -18,6 +18,7 @@ from fastrnn.apps.detection import (
     evaluate_detector,
     load_pictures,
     mean_average_precision,
+    mean_boxes,
     scan_pictures,
     train_detector,
     write_shape_pictures,
@@ -191,13 +192,13 @@ def test_it_learns_its_pictures_by_heart(tmp_path: Path) -> None:
     folder = scan_pictures(tmp_path)
     detector = ObjectDetector(folder.classes, 64, 48)
     samples = read_samples(folder.pictures, detector, Progress())
-    before = evaluate_detector(detector, samples)["map50"]
+    before = evaluate_detector(detector, samples, samples)["map50"]
     batches = DetectionBatches(samples, len(folder.classes), batch_size=8)
     detector.network.compile("adam", GridLoss())
     detector.network.optimizer.learning_rate = 5e-3
     detector.network.fit(batches, epochs=60, verbose=0)
     assert before < 0.2
-    assert evaluate_detector(detector, samples)["map50"] > 0.9
+    assert evaluate_detector(detector, samples, samples)["map50"] > 0.9
     detector.save(tmp_path / "detector.keras")
     again = ObjectDetector.load(tmp_path / "detector.keras")
     picture = samples[0][0]
@@ -217,6 +218,7 @@ def test_a_run_leaves_its_files(tmp_path: Path) -> None:
     assert run.results["train_pictures"] == 8
     assert run.results["validation_pictures"] == 2
     assert 0 <= run.results["validation"]["map50"] <= 1
+    assert 0 <= run.results["validation"]["baseline"] < 0.5
     assert ObjectDetector.load(run.path / "model.keras").classes == ("disc", "square", "triangle")
     with pytest.raises(ValueError, match="multiples of 8, got 30x24"):
         train_detector(tmp_path / "data", DetectorOptions(width=30, height=24), run=run)
@@ -251,3 +253,19 @@ def test_changes_are_drawn_from_seed_epoch_and_number(rng: np.random.Generator) 
     again.set_state(batches.get_state())
     for one, other in zip(again[2], batches[2], strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_mean_boxes_are_found_without_looking() -> None:
+    """Two pictures of three have class 1 where it always is, so half of its boxes are found."""
+    seen = [
+        (np.array([[10.0, 0, 8, 8], [0, 0, 4, 4]]), np.array([1, 0])),
+        (np.array([[10.0, 2, 8, 8]]), np.array([1])),
+    ]
+    always = mean_boxes(seen)
+    np.testing.assert_allclose(always.boxes, [[10, 1, 8, 8], [0, 0, 4, 4]])
+    np.testing.assert_allclose(always.scores, [2 / 3, 1 / 3])
+    assert always.labels.tolist() == [1, 0]
+    true = [(box, np.array([1])) for box in (seen[1][0], seen[1][0] + [30, 0, 0, 0])]
+    assert mean_average_precision(true, [always] * 2, 2) == 0.5
+    empty = np.empty((0, 4)), np.empty(0, np.int64)
+    assert len(mean_boxes([empty]).boxes) == 0

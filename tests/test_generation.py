@@ -304,7 +304,7 @@ class TestTraining:
     def test_pictures(self, tmp_path: Path, rng: np.random.Generator) -> None:
         data = write_digits(tmp_path / "digits", 200, rng)
         run = TrainingRun(tmp_path / "runs")
-        options = PictureOptions(epochs=2, filters=4, latent=8)
+        options = PictureOptions(epochs=2, filters=4, latent=8, validation=0.25, seed=3)
         trained = train_pictures(data, options, run=run)
         assert sorted(path.name for path in (run.path / "samples").iterdir()) == [
             "epoch001.png",
@@ -315,6 +315,12 @@ class TestTraining:
         assert results["validation"]["distance of made"] == results["made"]["distance"]
         assert results["real"]["distance"] < results["made"]["distance"]
         loaded = PictureGenerator.load(run.path / "model.keras")
+        assert loaded.held_back == (0.25, 3)
+        measured = task_of_model(run.path / "model.keras").evaluate
+        assert measured is not None
+        figures = measured(run.path / "model.keras", data, Progress())
+        assert figures["judge_accuracy"] == results["judge_accuracy"]
+        assert figures["real"] == results["real"]  # by the same pictures held back
         made = loaded.generate(9, seed=4)
         np.testing.assert_array_equal(made, trained.generate(9, seed=4))
         np.testing.assert_array_equal(made[:5], trained.generate(5, seed=4))

@@ -15,6 +15,7 @@ from fastrnn.apps.labelling import (
     Labelling,
     LabelOptions,
     PictureInput,
+    SoundInput,
     evaluate_labels,
     labels_at,
     read_values,
@@ -22,8 +23,11 @@ from fastrnn.apps.labelling import (
 )
 from fastrnn.apps.labelling.batches import Example, StretchBatches
 from fastrnn.apps.labelling.targets import find_annotated, holds_values, segment_labels
+from fastrnn.apps.labelling.training import build_labeller
 from fastrnn.apps.run import TrainingRun
 from fastrnn.apps.segments import Segment, read_segments
+from fastrnn.apps.speech import FrontEnd
+from fastrnn.audio import LogMel
 from fastrnn.video import FrameWriter
 
 Array = np.ndarray[Any, Any]
@@ -118,6 +122,24 @@ def test_stretches_are_cut_and_filled_up(rng: np.random.Generator) -> None:
     again = StretchBatches(examples, source, window=6, batch_size=3, seed=1)
     again.set_state(batches.get_state())
     np.testing.assert_array_equal(again[0][0], batches[0][0])
+
+
+def test_sounds_that_are_filled_up_are_masked(rng: np.random.Generator) -> None:
+    """A short recording comes out beside a long one as it does alone, read both ways."""
+    source = SoundInput(FrontEnd(LogMel(8000, 6), context=3))
+    examples = [
+        Example(Path(str(n)), rng.normal(size=(n, source.shape[0])).astype("f4"), np.arange(n))
+        for n in (4, 9)
+    ]
+    batches = StretchBatches(examples, source, window=9, batch_size=2, seed=1)
+    x, _, weights = batches[0]
+    short = int(weights.sum(axis=1).argmin())
+    assert weights[short].tolist() == [1] * 4 + [0] * 5
+    options = LabelOptions(units=(5, 3), dropout=0.0)
+    model = build_labeller(source, 3, options, classes=True)
+    together = model.predict(x, verbose=0)[short, :4]
+    alone = model.predict(examples[0].steps[None], verbose=0)[0]
+    np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
 def write_clip(path: Path, across: Array) -> None:

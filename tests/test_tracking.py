@@ -215,6 +215,11 @@ def test_the_command_follows_and_compares(tmp_path: Path, rng: np.random.Generat
     result = CliRunner().invoke(app, ["track", str(tmp_path / "clip.avi")])
     assert result.exit_code == 1
     assert "give the object's --box" in result.output
+    for flag, value in (("--box", box), ("--model", "tracker.keras")):
+        both = ["track", str(tmp_path / "clip.avi"), "--detector", "found.keras", flag, value]
+        result = CliRunner().invoke(app, both)
+        assert result.exit_code == 1
+        assert f"give {flag} or --detector, not both" in result.output
 
 
 def test_all_that_a_detector_finds_is_followed(

@@ -39,7 +39,8 @@ def track(
     detector: Annotated[
         Path | None,
         typer.Option(
-            help="A detector that `fastrnn train --task detect` wrote: follow all it finds."
+            help="A detector that `fastrnn train --task detect` wrote: follow all it finds, by "
+            "their overlaps, without a tracker's model."
         ),
     ] = None,
     threshold: Annotated[
@@ -72,8 +73,9 @@ def track(
         from fastrnn.video import parse_box
 
         sequence = read_sequence(clip) if has_truth(clip) else None
-        if box is not None and detector is not None:
-            raise ValueError("give --box or --detector, not both")
+        for given, flag in ((box, "--box"), (model, "--model")):
+            if given is not None and detector is not None:
+                raise ValueError(f"give {flag} or --detector, not both")
         if sequence is None and box is None and detector is None:
             raise ValueError("give the object's --box in the first frame, or a --detector")
         first = parse_box(box) if box else sequence.boxes[0] if sequence else None

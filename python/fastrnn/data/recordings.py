@@ -34,6 +34,7 @@ def audio_dataset_from_directory(
     verbose: bool = True,
     *,
     features: LogMel | None = None,
+    mono: bool = False,
     group: str | None = None,
     workers: int = 2,
 ) -> Any:
@@ -49,7 +50,9 @@ def audio_dataset_from_directory(
         Cut, or fill with zeros, to so many samples (or frames of `features`); else a batch is as
         long as its longest.
     features : LogMel, optional
-        Give its frames in place of the samples.
+        Give its frames, of the mean of the channels, in place of the samples.
+    mono : bool
+        Average the channels; needed where not all recordings have as many.
     labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset :
         As in `image_dataset_from_directory`.
     follow_links, verbose, group, workers :
@@ -87,10 +90,17 @@ def audio_dataset_from_directory(
     def read(path: Path) -> Array:
         if features is not None:
             return features.read(path)
-        return read_wav(path, sample_rate=sampling_rate, mono=False)[0]
+        samples = read_wav(path, sample_rate=sampling_rate, mono=mono)[0]
+        return samples.reshape(len(samples), -1)
 
     def stack(sounds: list[Array]) -> Array:
         length = output_sequence_length or max(len(sound) for sound in sounds)
+        channels = sorted({sound.shape[1] for sound in sounds})
+        if len(channels) > 1:
+            raise ValueError(
+                f"a batch has recordings of {' and of '.join(map(str, channels))} channels; "
+                "mono=True averages them"
+            )
         batch = np.zeros((len(sounds), length, sounds[0].shape[1]), np.float32)
         for row, sound in zip(batch, sounds, strict=True):
             row[: len(sound)] = sound[:length]

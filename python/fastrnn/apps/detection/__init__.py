@@ -4,7 +4,12 @@ from fastrnn.apps.detection.detector import ObjectDetector
 from fastrnn.apps.detection.loss import GridLoss, decode_grid, encode_boxes
 from fastrnn.apps.detection.pictures import PictureFolder, load_pictures, scan_pictures
 from fastrnn.apps.detection.rendered import write_shape_clip, write_shape_pictures
-from fastrnn.apps.detection.scores import Detections, average_precision, mean_average_precision
+from fastrnn.apps.detection.scores import (
+    Detections,
+    average_precision,
+    mean_average_precision,
+    mean_boxes,
+)
 from fastrnn.apps.detection.train import DetectorOptions, evaluate_detector, train_detector
 
 __all__ = [
@@ -19,6 +24,7 @@ __all__ = [
     "evaluate_detector",
     "load_pictures",
     "mean_average_precision",
+    "mean_boxes",
     "scan_pictures",
     "train_detector",
     "write_shape_clip",

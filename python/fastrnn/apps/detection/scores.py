@@ -21,6 +21,25 @@ class Detections(NamedTuple):
     labels: Labels
 
 
+def mean_boxes(true: Sequence[tuple[Boxes, Labels]]) -> Detections:
+    """The mean box of each class, scored by its share of all boxes: no picture is looked at.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn.apps.detection import mean_boxes
+    >>> boxes = np.array([[0.0, 0, 8, 8], [20, 20, 8, 8], [4, 0, 8, 8]])
+    >>> mean_boxes([(boxes, np.array([1, 0, 1]))])[0].tolist()
+    [[2.0, 0.0, 8.0, 8.0], [20.0, 20.0, 8.0, 8.0]]
+    """
+    boxes, labels = (np.concatenate(part) for part in zip(*true, strict=True))
+    classes, counts = np.unique(labels, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    means = np.array([boxes[labels == label].mean(axis=0) for label in classes[order]])
+    scores = (counts[order] / len(labels)).astype(np.float32)
+    return Detections(means.reshape(-1, 4), scores, classes[order])
+
+
 def average_precision(
     true: Sequence[tuple[Boxes, Labels]],
     found: Sequence[Detections],

@@ -13,7 +13,7 @@ from fastrnn.apps.detection.batches import DetectionBatches, Sample
 from fastrnn.apps.detection.detector import ObjectDetector, check_size
 from fastrnn.apps.detection.loss import GridLoss
 from fastrnn.apps.detection.pictures import Labelled, load_pictures, scan_pictures
-from fastrnn.apps.detection.scores import mean_average_precision
+from fastrnn.apps.detection.scores import mean_average_precision, mean_boxes
 from fastrnn.apps.options import FileOptions
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
@@ -87,7 +87,7 @@ def train_detector(
         save=detector.save,
         validation_data=DetectionBatches(held, classes, batch_size=size, seed=0) if held else None,
     )
-    scores = evaluate_detector(detector, held) if held else None
+    scores = evaluate_detector(detector, held, samples) if held else None
     run.finish(
         {
             "classes": list(folder.classes),
@@ -99,18 +99,28 @@ def train_detector(
     return detector
 
 
-def evaluate_detector(detector: ObjectDetector, samples: Sequence[Sample]) -> dict[str, float]:
-    """Mean average precision at overlaps of 0.5, and over 0.5, 0.55 to 0.95, on samples."""
+def evaluate_detector(
+    detector: ObjectDetector, samples: Sequence[Sample], train: Sequence[Sample]
+) -> dict[str, float]:
+    """Mean average precision at overlaps of 0.5, and over 0.5, 0.55 to 0.95, on samples.
+
+    As ``baseline`` the former of `mean_boxes` of the training part, the same in each picture.
+    """
     found = []
     for start in range(0, len(samples), 32):
         pictures = [picture for picture, _, _ in samples[start : start + 32]]
         found += detector.detect_batch(pictures, threshold=0.01)
     true = [(boxes, labels) for _, boxes, labels in samples]
+    always = [mean_boxes([(boxes, labels) for _, boxes, labels in train])] * len(true)
     values = [
         mean_average_precision(true, found, len(detector.classes), iou)
         for iou in np.arange(0.5, 0.96, 0.05)
     ]
-    return {"map50": round(values[0], 4), "map50_95": round(float(np.mean(values)), 4)}
+    return {
+        "map50": round(values[0], 4),
+        "map50_95": round(float(np.mean(values)), 4),
+        "baseline": round(mean_average_precision(true, always, len(detector.classes)), 4),
+    }
 
 
 def read_samples(
@@ -136,7 +146,7 @@ def file_of(picture: Labelled) -> Path:
 def evaluate_file(
     model: str | os.PathLike[str], data: str | os.PathLike[str], progress: Progress
 ) -> dict[str, float]:
-    """`evaluate_detector` of a model file on all pictures of a folder.
+    """`evaluate_detector` of a model file on all pictures of a folder; the baseline is theirs.
 
     Raises
     ------
@@ -153,6 +163,5 @@ def evaluate_file(
     samples = read_samples(folder.pictures, detector, progress)
     if not samples:
         raise VideoError(f"{data}: no picture can be read")
-    return evaluate_detector(
-        detector, [(p, boxes, numbers[labels]) for p, boxes, labels in samples]
-    )
+    samples = [(picture, boxes, numbers[labels]) for picture, boxes, labels in samples]
+    return evaluate_detector(detector, samples, samples)

@@ -11,6 +11,7 @@ from fastrnn.apps.generation.adversarial import draw_noise
 from fastrnn.apps.generation.pictures import Pixels
 from fastrnn.apps.model_file import load_trained, save_trained
 from fastrnn.models import Model
+from fastrnn.models.saving import failing_as
 
 
 class PictureGenerator:
@@ -20,6 +21,8 @@ class PictureGenerator:
     ----------
     model : Model
         From noise (N, latent) to pictures (N, H, W, C), values from 0 to 255.
+    held_back : (float, int)
+        Which share of the pictures was held back in training, and by which seed.
 
     Examples
     --------
@@ -31,8 +34,9 @@ class PictureGenerator:
 
     KIND = "fastrnn picture generator"
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, held_back: tuple[float, int] = (0.0, 0)) -> None:
         self.model = model
+        self.held_back = held_back
 
     def generate(self, count: int, *, seed: int = 0, batch_size: int = 256) -> Pixels:
         """Make pictures.
@@ -59,7 +63,7 @@ class PictureGenerator:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.keras`` file, of which Keras reads the network."""
-        save_trained(path, self.model, self.KIND, {})
+        save_trained(path, self.model, self.KIND, {"held_back": list(self.held_back)})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PictureGenerator:
@@ -72,4 +76,7 @@ class PictureGenerator:
         ValueError
             If it is something else, or damaged.
         """
-        return cls(load_trained(path, cls.KIND)[0])
+        model, about = load_trained(path, cls.KIND)
+        with failing_as(path):
+            share, seed = about["held_back"]
+            return cls(model, (float(share), int(seed)))

@@ -22,6 +22,7 @@ from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
 from fastrnn.callbacks import Callback, SwapEMAWeights
 from fastrnn.optimizers import Adam
+from fastrnn.utils import set_random_seed
 
 REAL = 0.9  # what the discriminator shall say of real pictures
 SHOWN = 64  # pictures in a grid
@@ -80,14 +81,15 @@ def train_pictures(
     """
     options, run = options or PictureOptions(), run or TrainingRun()
     pictures = read_pictures(data, size=options.size, colour=options.colour, progress=run.progress)
-    train, held_back = _split(pictures, options.validation, options.seed)
+    split = options.validation, options.seed
+    train, held_back = _split(pictures, *split)
     shape = train.pixels.shape[1:]
     run.start("generate", data, options)
     networks = (
         build_generator(shape, options.latent, options.filters),
         build_discriminator(shape, options.filters),
     )
-    generator = PictureGenerator(networks[0])
+    generator = PictureGenerator(networks[0], split)
     optimizer = Adam(options.learning_rate, beta_1=0.5, use_ema=True, ema_momentum=0.99)
     run.fit(
         Adversarial(*networks, optimizer),
@@ -116,10 +118,11 @@ def evaluate_pictures(
     train, held_back : Pictures
         What it was trained on, and other real ones. Without labels the result is empty.
     seed : int
-        Of the made pictures.
+        Of the made pictures and of the judge.
     """
     if train.labels is None or len(held_back) < 2:
         return {}
+    set_random_seed(seed)
     judge = Judge(train.part(np.arange(min(TAUGHT, len(train)))), held_back)
     count = min(JUDGED, len(train))
     noise = np.random.default_rng(seed).integers(0, 256, (count, *train.pixels.shape[1:]))
@@ -135,11 +138,15 @@ def evaluate_pictures(
 
 
 def evaluate_picture_file(model: Path, data: Path, progress: Progress) -> dict[str, Any]:
-    """`evaluate_pictures` of a model's file and a folder of pictures."""
+    """`evaluate_pictures` of a model's file and a folder of pictures.
+
+    The same part of them is held back as in training, or where none was a tenth.
+    """
     generator = PictureGenerator.load(model)
     _, height, _, channels = generator.model.output_shape
     pictures = read_pictures(data, size=height, colour=channels == 3, progress=progress)
-    found = evaluate_pictures(generator, *_split(pictures, 0.1, 0))
+    share, seed = generator.held_back
+    found = evaluate_pictures(generator, *_split(pictures, share or 0.1, seed))
     return {**_figures(found), **found}
 
 

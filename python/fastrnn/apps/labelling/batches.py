@@ -38,7 +38,8 @@ class Example:
 class StretchBatches(RowsDataset):
     """Stretches (N, window, ...) that start at random, their targets, and weights (N, window).
 
-    A shorter recording is filled up with its last step, at a weight of 0.
+    A shorter recording is filled up at a weight of 0: with steps that the network masks, or where
+    the source has no such steps with its last one.
 
     Parameters
     ----------
@@ -60,17 +61,19 @@ class StretchBatches(RowsDataset):
         self.window = window
 
     def _batch(self, rows: npt.NDArray[np.int64], rng: np.random.Generator) -> Batch:
-        steps, targets, weights = [], [], []
+        steps, targets, valid = [], [], []
         for example in (self.examples[row] for row in rows):
             count = len(example.steps)
             start = int(rng.integers(max(count - self.window, 0) + 1))
             places = np.arange(start, start + self.window)
-            weights.append(places < count)
+            valid.append(places < count)
             places = np.minimum(places, count - 1)
             steps.append(example.steps[places])
             targets.append(example.targets[places])
         inputs = self.source.prepared(np.stack(steps))
-        return inputs, np.stack(targets), np.array(weights, np.float32)
+        if self.source.padding is not None:
+            inputs[~np.array(valid)] = self.source.padding
+        return inputs, np.stack(targets), np.array(valid, np.float32)
 
 
 class WholeExamples(RowsDataset):

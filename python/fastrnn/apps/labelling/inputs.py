@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastrnn.apps.speech import FrontEnd
+from fastrnn.apps.speech.batches import PADDING
 from fastrnn.audio import read_wav
 from fastrnn.data import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from fastrnn.video import FrameReader, Preprocessing, apply_view
@@ -42,6 +43,7 @@ class PictureInput:
     view: str = "background"
 
     suffixes: ClassVar[frozenset[str]] = VIDEO_SUFFIXES
+    padding: ClassVar[float | None] = None  # steps that are filled up repeat the last one
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,6 +79,7 @@ class SoundInput:
     front_end: FrontEnd
 
     suffixes: ClassVar[frozenset[str]] = AUDIO_SUFFIXES
+    padding: ClassVar[float | None] = PADDING  # of steps that are filled up, and masked
 
     @property
     def shape(self) -> tuple[int, ...]:

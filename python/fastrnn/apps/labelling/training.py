@@ -95,6 +95,8 @@ def build_labeller(
     """
     model = Sequential()
     model.add(layers.Input((None, *source.shape)))
+    if source.padding is not None:
+        model.add(layers.Masking(source.padding))
     if isinstance(source, PictureInput):
         for number, filters in enumerate(options.filters):
             model.add(

@@ -136,6 +136,36 @@ def test_the_network_is_trained_saved_and_used(
         train_tracker(options=TrackerOptions(rendered=0))
 
 
+def test_the_command_makes_the_same_network_again(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one seed the same weights, from rendered and from real sequences; by another, others."""
+    monkeypatch.setattr("fastrnn.apps.tracking.lessons.LENGTH", 10)
+    for name in ("ann", "bob"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        frames, boxes = render_sequence(rng, frames=14, covered=False)
+        with FrameWriter(tmp_path / "data" / name / "clip.avi") as clip:
+            for frame in frames:
+                clip.write(frame)
+        np.savetxt(tmp_path / "data" / name / "boxes.txt", boxes)
+    base = ["train", "--task", "track", "--rendered", "2", "--epochs", "2", "--out", str(tmp_path)]
+    data = ["--lessons", "1", "--val-match", "^bob$", "--seed", "3", str(tmp_path / "data")]
+    seeds = [["--seed", "3"], ["--seed", "3"], ["--seed", "4"], data, data]
+    weights = []
+    for number, options in enumerate(seeds, 1):
+        result = CliRunner().invoke(app, [*base, *options])
+        assert result.exit_code == 0, result.output
+        network = Tracker.load(tmp_path / f"train{number}" / "model.keras").network
+        assert network is not None
+        weights.append(np.concatenate([each.ravel() for each in network.get_weights()]))
+    assert "mean IoU, fixed rules" in result.output  # of bob
+    same = [[bool(np.array_equal(one, other)) for other in weights] for one in weights]
+    assert same == np.kron(np.eye(3), np.ones((2, 2)))[[0, 1, 2, 4, 5]][:, [0, 1, 2, 4, 5]].tolist()
+    results = json.loads((tmp_path / "train5" / "results.json").read_text())
+    assert list(results["validation"]["sequences"]) == ["bob"]
+    assert results["lessons"] == 3
+
+
 def test_an_unsure_tracker_searches_everywhere_and_learns_nothing(scene: np.ndarray) -> None:
     network = build_network(4)
     weights = network.get_weights()

@@ -8,18 +8,15 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
 from fastrnn.apps import TrainingRun
 from fastrnn.apps.tracking import (
-    BASELINES,
-    Tracker,
     TrackerOptions,
+    compare_trackers,
     find_sequences,
-    track_scores,
-    tracker_scores,
     train_tracker,
 )
 from real_data.task import Split, Task, Trial
@@ -43,24 +40,15 @@ def train(split: Split, seed: int) -> Trial:
         options = TrackerOptions(validation_match=held_back, seed=seed)
         tracker = train_tracker(folder, options, run=TrainingRun(out))
         seconds = time.perf_counter() - start
-    simple: dict[str, dict[str, dict[str, float]]] = {name: {} for name in BASELINES}
-    for sequence in split.test:
-        frames = [frame for frame, _ in zip(sequence.frames(), sequence.boxes, strict=False)]
-        boxes = sequence.boxes[: len(frames)]
-        for name, method in BASELINES.items():
-            simple[name][sequence.name] = track_scores(method(frames, boxes), boxes)
-    simple["the same without its network"] = tracker_scores(Tracker(), split.test)
-    baselines = {name: _means(scores) for name, scores in simple.items()}
-    scores = _means(tracker_scores(tracker, split.test))
-    return Trial(scores, baselines, seconds, len(split.test))
-
-
-def _means(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Over sequences."""
-    return {
-        measure: fmean(of_sequence[key] for of_sequence in scores.values())
-        for measure, key in MEASURES.items()
+    found = [compare_trackers(sequence, tracker) for sequence in split.test]
+    scores = {
+        method: {
+            measure: fmean(of_sequence[method][key] for of_sequence in found)
+            for measure, key in MEASURES.items()
+        }
+        for method in found[0]
     }
+    return Trial(scores.pop("fastrnn"), scores, seconds, len(split.test))
 
 
 TASKS = [

@@ -88,6 +88,8 @@ class Task:
         prints, as text by ``str`` and as JSON by ``to_dict()``.
     suffixes : collection of str
         Endings of the files that are predicted for, where a folder is given.
+    needs_data : bool
+        False if it can be trained without a folder.
     evaluate : callable, optional
         ``evaluate(model_file, data, progress)``: the figures of a trained model, as a dict that
         JSON can hold.
@@ -101,6 +103,7 @@ class Task:
     kind: str
     load: Callable[[Path], Any] | None = None
     suffixes: Collection[str] = VIDEO_SUFFIXES
+    needs_data: bool = True
     evaluate: Callable[..., Mapping[str, Any]] | None = None
 
 
@@ -199,11 +202,13 @@ _ALL = [
     ),
     Task(
         name="track",
-        about="When a tracker is right, and where its object goes, from clips with true boxes.",
+        about="When a tracker is right, and where its object goes, from clips with true boxes, or "
+        "from rendered ones alone.",
         options=TrackerOptions,
         train=train_tracker,
         recognizes=lambda data: data.is_dir() and any(has_truth(each) for each in data.iterdir()),
         kind=Tracker.KIND,
+        needs_data=False,
         evaluate=evaluate_tracker_file,
     ),
 ]

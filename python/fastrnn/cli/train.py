@@ -164,7 +164,7 @@ def _run(
     debug: DebugOption = False,
 ) -> None:
     """Train a task with its settings, or go on with a run."""
-    if (resume is None) == (data is None):
+    if (resume is None) == (data is None) and (task.needs_data or resume is not None):
         raise typer.BadParameter("give either DATA or --resume RUN")
     with errors_in_one_line(debug, EXIT_USAGE):
         options = task.options(**settings)

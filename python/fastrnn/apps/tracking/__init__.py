@@ -16,7 +16,7 @@ from fastrnn.apps.tracking.sequences import (
     read_sequence,
 )
 from fastrnn.apps.tracking.tracker import Track, Tracker
-from fastrnn.apps.tracking.train import TrackerOptions, tracker_scores, train_tracker
+from fastrnn.apps.tracking.train import TrackerOptions, evaluate_tracker, train_tracker
 
 __all__ = [
     "BASELINES",
@@ -30,12 +30,12 @@ __all__ = [
     "annotate_objects",
     "assign",
     "compare_trackers",
+    "evaluate_tracker",
     "find_sequences",
     "has_truth",
     "read_frames",
     "read_sequence",
     "track_clip",
     "track_scores",
-    "tracker_scores",
     "train_tracker",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from fastrnn.apps.options import VALIDATION, FileOptions
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
-from fastrnn.apps.tracking.baselines import track_scores
+from fastrnn.apps.tracking.clip import compare_trackers
 from fastrnn.apps.tracking.lessons import (
     TrackingLoss,
     real_lessons,
@@ -63,7 +64,7 @@ def train_tracker(
     -------
     Tracker
         With the network of the last epoch. ``results.json`` in the run's folder has the overlap
-        with the truth on the sequence held back, with the network and by rules alone.
+        with the truth on the sequences held back, see `evaluate_tracker`.
 
     Raises
     ------
@@ -101,23 +102,31 @@ def train_tracker(
         save=tracker.save,
         monitor=None,
     )
-    scores = {}
-    if held:
-        scores = {"rnn": tracker_scores(tracker, held), "rules": tracker_scores(Tracker(), held)}
-    run.finish({"lessons": len(lessons), **scores})
+    figures = evaluate_tracker(tracker, held, run.progress) if held else None
+    run.finish({"lessons": len(lessons), "validation": figures})
     return tracker
 
 
-def tracker_scores(
-    tracker: Tracker, sequences: Iterable[TrackingSequence]
-) -> dict[str, dict[str, float]]:
-    """Mean overlap and success of a tracker on each sequence, by name."""
-    scores = {}
-    for sequence in sequences:
-        frames = (frame for frame, _ in zip(sequence.frames(), sequence.boxes, strict=False))
-        track = tracker.track(frames, sequence.boxes[0])
-        scores[sequence.name] = track_scores(track.boxes, sequence.boxes[: len(track.boxes)])
-    return scores
+def evaluate_tracker(
+    tracker: Tracker, sequences: Sequence[TrackingSequence], progress: Progress
+) -> dict[str, Any]:
+    """How a tracker does on sequences, beside the baselines, as a dict for JSON.
+
+    Returns
+    -------
+    dict
+        The mean overlap of each method, and as ``sequences`` by their names what
+        `compare_trackers` returns.
+    """
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    for number, sequence in enumerate(sequences, 1):
+        scores[sequence.name] = compare_trackers(sequence, tracker)
+        progress.advance("tracking", number, len(sequences))
+    means: dict[str, Any] = {
+        f"mean IoU, {method}": round(fmean(each[method]["iou"] for each in scores.values()), 4)
+        for method in scores[sequences[0].name]
+    }
+    return means | {"sequences": scores}
 
 
 def _counted(lessons: Iterator[Any], done: int, total: int, run: TrainingRun) -> Iterator[Any]:
@@ -128,11 +137,6 @@ def _counted(lessons: Iterator[Any], done: int, total: int, run: TrainingRun) ->
 
 def evaluate_file(
     model: str | os.PathLike[str], data: str | os.PathLike[str], progress: Progress
-) -> dict[str, dict[str, float]]:
-    """`tracker_scores` of a model file on a folder of sequences."""
-    tracker, sequences = Tracker.load(model), find_sequences(data)
-    scores: dict[str, dict[str, float]] = {}
-    for number, sequence in enumerate(sequences, 1):
-        scores |= tracker_scores(tracker, [sequence])
-        progress.advance("tracking", number, len(sequences))
-    return scores
+) -> dict[str, Any]:
+    """`evaluate_tracker` of a model file on a folder of sequences."""
+    return evaluate_tracker(Tracker.load(model), find_sequences(data), progress)

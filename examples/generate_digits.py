@@ -11,7 +11,7 @@ from fastrnn.apps.run import TrainingRun
 folder, epochs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 6
 run = TrainingRun(name="digits")
 train_pictures(folder, PictureOptions(epochs=epochs), run=run)
-print(run.results)
+print(run.results["validation"])
 
 generator = PictureGenerator.load(run.path / "model.keras")
 save_pictures("digits.png", generator.generate(64, seed=1))

@@ -20,7 +20,7 @@ from fastrnn.audio import LogMel
 folder = Path(sys.argv[1])
 run = TrainingRun(name="label")
 labeller = train_labels(folder, LabelOptions(media="sound", epochs=16), run=run)
-results = run.results
+results = run.results["validation"]
 print(
     f"words: {results['accuracy']:.3f} of the steps right, segment F1 {results['segment_f1']:.3f}; "
     f"always the commonest word: {results['baseline']:.3f}"
@@ -42,7 +42,7 @@ with tempfile.TemporaryDirectory() as clips:
         Path(clips, f"{video.stem}.csv").write_text("\n".join(lines))
     run = TrainingRun(name="values")
     train_labels(clips, LabelOptions(epochs=20, window=75), run=run)
-    figures = run.results["loudness"]
+    figures = run.results["validation"]["loudness"]
     print(
         f"loudness: off by {figures['mae']:.2f} nats in the mean, R² {figures['r2']:.2f}; "
         f"always the mean: off by {figures['baseline']:.2f}"

@@ -15,10 +15,10 @@ from fastrnn.apps.speech import find_sentences
 folder = Path(sys.argv[1])
 run = TrainingRun(name="sentences")
 recognizer = train_sentences(folder, run=run)
-results = run.results
+results, figures = run.results, run.results["validation"]
 print(
-    f"word error rate {results['word_error_rate']:.3f} on {results['recordings']} sentences in "
-    f"{results['seconds']} s; the commonest words: {results['baseline']['word_error_rate']:.3f}"
+    f"word error rate {figures['word_error_rate']:.3f} on {results['recordings']} sentences in "
+    f"{results['seconds']} s; the commonest words: {figures['baseline']['word_error_rate']:.3f}"
 )
 
 for recording in find_sentences(folder)[:5]:

@@ -16,10 +16,10 @@ from fastrnn.apps import TrainingRun, WordOptions, train_words
 folder, match = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
 run = TrainingRun(name="words")
 recognizer = train_words(folder, WordOptions(validation_match=match), run=run)
-results = run.results
+results, figures = run.results, run.results["validation"]
 print(
-    f"{results['accuracy']:.3f} of {results['recordings']} words right in {results['seconds']} s; "
-    f"always the commonest word: {results['baseline']:.3f}"
+    f"{figures['accuracy']:.3f} of {results['recordings']} words right in {results['seconds']} s; "
+    f"always the commonest word: {figures['baseline']:.3f}"
 )
 
 recording = next(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -608,3 +609,26 @@ def test_clip_probabilities_are_means_per_clip() -> None:
         "no": {"recall": 0.0, "precision": 0.0, "count": 1},
         "yes": {"recall": 1.0, "precision": 0.5, "count": 1},
     }
+
+
+def test_figures_of_several_things_are_printed_with_their_names() -> None:
+    from rich.console import Console
+
+    from fastrnn.cli.report import print_figures
+
+    console = Console(file=io.StringIO(), width=60)
+    speed = {"mae": 0.25, "baseline": 1.5}
+    figures = {
+        "recordings": 3,
+        "speed": speed,
+        "per_class": {"run": {"recall": 1.0}},
+        "skipped": {},
+    }
+    print_figures(console, figures, "held back")
+    lines = [line.split() for line in console.file.getvalue().splitlines()]
+    assert lines == [
+        ["held", "back"],
+        ["recordings", "3"],
+        ["speed", "mae", "0.2500"],
+        ["speed", "baseline", "1.5000"],
+    ]

@@ -182,8 +182,9 @@ def test_motions_in_clips_are_labelled(tmp_path: Path, rng: np.random.Generator)
     labeller = train_labels(tmp_path / "clips", options, run=run)
     assert run.results["recordings"] == 4
     assert run.results["train_recordings"] == 11
-    assert run.results["accuracy"] > 0.9 > 0.8 > run.results["baseline"]
-    assert run.results["segment_f1"] > 0.8
+    figures = run.results["validation"]
+    assert figures["accuracy"] > 0.9 > 0.8 > figures["baseline"]
+    assert figures["segment_f1"] > 0.8
     loaded = FrameLabeller.load(run.path / "model.keras")
     assert loaded.source == labeller.source
     said = loaded.predict(tmp_path / "clips" / "3.avi")
@@ -217,8 +218,9 @@ def test_values_of_frames_are_learnt(tmp_path: Path, rng: np.random.Generator) -
     )
     run = TrainingRun(tmp_path / "runs")
     labeller = train_labels(tmp_path / "clips", options, run=run)
-    assert run.results["x"]["mae"] < 0.4 * run.results["x"]["baseline"]
-    assert run.results["x"]["r2"] > 0.7
+    figures = run.results["validation"]
+    assert figures["x"]["mae"] < 0.4 * figures["x"]["baseline"]
+    assert figures["x"]["r2"] > 0.7
     again = evaluate_labels(run.path / "model.keras", tmp_path / "clips")
     assert again["x"]["mae"] < 0.4 * again["x"]["baseline"]
     said = FrameLabeller.load(run.path / "model.keras").predict(tmp_path / "clips" / "3.avi")
@@ -253,8 +255,9 @@ def test_sounds_are_found_in_recordings(tmp_path: Path, rng: np.random.Generator
     base = {"batch_size": 4, "units": (12,), "mels": 12, "window": 40, "learning_rate": 0.01}
     run = TrainingRun(tmp_path / "runs")
     train_labels(tmp_path, LabelOptions(epochs=10, **base), run=run)  # type: ignore[arg-type]
-    assert run.results["accuracy"] > 0.9 > 0.6 > run.results["baseline"]
-    assert run.results["segment_edit_score"] > 0.8
+    figures = run.results["validation"]
+    assert figures["accuracy"] > 0.9 > 0.6 > figures["baseline"]
+    assert figures["segment_edit_score"] > 0.8
     run = TrainingRun(tmp_path / "runs")
     options = LabelOptions(epochs=2, any_label=True, **base)  # type: ignore[arg-type]
     assert train_labels(tmp_path, options, run=run).names == (NOTHING, "any")

@@ -273,8 +273,8 @@ def test_words_of_tones_are_learnt(tmp_path: Path, rng: np.random.Generator) -> 
     )
     run = TrainingRun(tmp_path / "runs")
     recognizer = train_words(tmp_path / "words", options, run=run)
-    assert run.results["accuracy"] == 1
-    assert run.results["baseline"] == pytest.approx(1 / 3)
+    assert run.results["validation"]["accuracy"] == 1
+    assert run.results["validation"]["baseline"] == pytest.approx(1 / 3)
     assert run.results["train_recordings"] + run.results["recordings"] == 36
     loaded = WordRecognizer.load(run.path / "model.keras")
     path = tmp_path / "words" / "high_1_1.wav"
@@ -321,7 +321,8 @@ def test_sentences_of_tones_are_learnt(
     )
     run = TrainingRun(tmp_path / "runs")
     recognizer = train_sentences(tmp_path / "said", options, run=run)
-    assert run.results["word_error_rate"] < 0.4 * run.results["baseline"]["word_error_rate"]
+    figures = run.results["validation"]
+    assert figures["word_error_rate"] < 0.4 * figures["baseline"]["word_error_rate"]
     loaded = SentenceRecognizer.load(run.path / "model.keras")
     path = tmp_path / "said" / "7.wav"
     said = loaded.predict(path)
@@ -378,6 +379,8 @@ def test_the_command_line_trains_and_recognizes(
     words = ["train", "words", "--epochs", "1", "--units", "4", "--filters", "0", "--val", "0.25"]
     done = runner.invoke(app, words)
     assert done.exit_code == 0, done.output
+    assert "held back" in done.output
+    assert "accuracy" in done.output
     done = runner.invoke(app, ["predict", "runs/train1/model.keras", "words/low_0_0.wav", "--json"])
     assert done.exit_code == 0, done.output
     assert '"label"' in done.output

@@ -50,7 +50,7 @@ def train_generator(split: Split, seed: int) -> Trial:
         run, start = TrainingRun(out), time.perf_counter()
         generator = train_pictures(split.train, options, run=run)
         seconds = time.perf_counter() - start
-    found = run.results
+    found = run.results["validation"]
     if split.test:
         seen, unseen = read_pictures(split.train), read_pictures(split.test)
         found = evaluate_pictures(generator, seen, unseen)

@@ -1,7 +1,7 @@
 """What `fastrnn train` can train: the table of tasks.
 
-To add one, write its options as a dataclass whose fields are made by
-`fastrnn.apps.settings.setting` (``seed`` among them), its function ``train(data, options, *, run)``
+To add one, write its options as a dataclass on top of `fastrnn.apps.options.TrainingOptions` whose
+fields are made by `fastrnn.apps.settings.setting`, its function ``train(data, options, *, run)``
 on top of `fastrnn.apps.run.TrainingRun`, and add its row to ``_ALL``: the command line then has
 its options, its help page, ``--resume`` and ``eval``.
 """

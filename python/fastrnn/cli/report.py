@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def print_figures(console: Console, figures: Mapping[str, Any], part: str) -> No
     confusion = figures.get("confusion")
     count = f" {sum(map(sum, confusion))}" if confusion else ""
     console.print(f"{part}{count}", style="bold", highlight=False)
-    numbers = {name: value for name, value in figures.items() if isinstance(value, (int, float))}
+    numbers = dict(_numbers(figures))
     width = max(map(len, numbers), default=0)
     for name, value in numbers.items():
         shown = f"{value:.4f}" if isinstance(value, float) else str(value)
@@ -42,6 +42,15 @@ def print_figures(console: Console, figures: Mapping[str, Any], part: str) -> No
         console.print(f"  {name.replace('_', ' '):{width}}  {shown}{note}", highlight=False)
     if confusion and len(confusion) <= WIDEST_TABLE:
         console.print(_confusion_table(figures))
+
+
+def _numbers(figures: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, int | float]]:
+    """The numbers, those that several have in common behind the names of these."""
+    for name, value in figures.items():
+        if isinstance(value, (int, float)):
+            yield head + name, value
+        elif isinstance(value, Mapping) and not head:
+            yield from _numbers(value, f"{name} ")
 
 
 def _confusion_table(figures: Mapping[str, Any]) -> Table:

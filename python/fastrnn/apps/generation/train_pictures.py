@@ -103,7 +103,7 @@ def train_pictures(
     )
     save_pictures(run.path / "real.png", train.pixels[:SHOWN])
     found = {} if run.interrupted else evaluate_pictures(generator, train, held_back)
-    run.finish({"validation": _figures(found), **found})
+    run.finish({"validation": found})
     return generator
 
 
@@ -146,14 +146,7 @@ def evaluate_picture_file(model: Path, data: Path, progress: Progress) -> dict[s
     _, height, _, channels = generator.model.output_shape
     pictures = read_pictures(data, size=height, colour=channels == 3, progress=progress)
     share, seed = generator.held_back
-    found = evaluate_pictures(generator, *_split(pictures, share or 0.1, seed))
-    return {**_figures(found), **found}
-
-
-def _figures(found: dict[str, Any]) -> dict[str, float]:
-    """The qualities as figures to print."""
-    sets = [(name, values) for name, values in found.items() if isinstance(values, dict)]
-    return {f"{what} of {name}": value for name, values in sets for what, value in values.items()}
+    return evaluate_pictures(generator, *_split(pictures, share or 0.1, seed))
 
 
 class _Samples(Callback):

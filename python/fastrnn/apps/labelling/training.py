@@ -154,8 +154,8 @@ def train_labels(
     >>> from fastrnn.apps import LabelOptions, TrainingRun, train_labels
     >>> run = TrainingRun("runs", "label")                        # doctest: +SKIP
     >>> labeller = train_labels("clips", LabelOptions(), run=run)   # doctest: +SKIP
-    >>> run.results["accuracy"], run.results["baseline"]          # doctest: +SKIP
-    (0.93, 0.41)
+    >>> run.results["validation"]["accuracy"]                     # doctest: +SKIP
+    0.93
     """
     options, run = options or LabelOptions(), run or TrainingRun()
     folder = Path(folder)
@@ -202,7 +202,7 @@ def train_labels(
     )
     counts = {"train_recordings": len(train), "recordings": len(held)}
     judge = value_figures if regression else label_figures
-    run.finish(counts | (judge(labeller, held, train) if held else {}))
+    run.finish({**counts, "validation": judge(labeller, held, train) if held else None})
     return labeller
 
 

@@ -197,7 +197,7 @@ def train_sentences(
     >>> from fastrnn.apps import TrainingRun, train_sentences
     >>> run = TrainingRun("runs", "sentences")              # doctest: +SKIP
     >>> recognizer = train_sentences("corpus", run=run)     # doctest: +SKIP
-    >>> run.results["word_error_rate"]                      # doctest: +SKIP
+    >>> run.results["validation"]["word_error_rate"]        # doctest: +SKIP
     0.03
     """
     options, run = options or SentenceOptions(), run or TrainingRun()
@@ -231,10 +231,10 @@ def train_sentences(
         options,
         run,
     )
-    results: dict[str, Any] = {"train_recordings": len(train.texts), "recordings": len(held.texts)}
-    if held.texts:
-        results |= _figures(recognizer, held, commonest_words(train.texts))
-    run.finish(results)
+    counts = {"train_recordings": len(train.texts), "recordings": len(held.texts)}
+    always = commonest_words(train.texts)
+    figures = _figures(recognizer, held, always) if held.texts else None
+    run.finish({**counts, "validation": figures})
     return recognizer
 
 

@@ -127,7 +127,7 @@ def train_words(
     >>> from fastrnn.apps import TrainingRun, WordOptions, train_words
     >>> run = TrainingRun("runs", "words")                                    # doctest: +SKIP
     >>> recognizer = train_words("digits", WordOptions(epochs=20), run=run)   # doctest: +SKIP
-    >>> run.results["accuracy"]                                               # doctest: +SKIP
+    >>> run.results["validation"]["accuracy"]                                 # doctest: +SKIP
     0.9
     """
     options, run = options or WordOptions(), run or TrainingRun()
@@ -158,11 +158,12 @@ def train_words(
         options,
         run,
     )
-    results: dict[str, Any] = {"train_recordings": len(truth), "recordings": len(held_truth)}
+    figures = None
     if len(held_truth):
-        results |= _figures(recognizer, held, truth)
-        draw_confusion(run.path / "confusion.png", np.array(results["confusion"]), words)
-    run.finish(results)
+        figures = _figures(recognizer, held, truth)
+        draw_confusion(run.path / "confusion.png", np.array(figures["confusion"]), words)
+    counts = {"train_recordings": len(truth), "recordings": len(held_truth)}
+    run.finish({**counts, "validation": figures})
     return recognizer
 
 

@@ -15,5 +15,5 @@ if len(sys.argv) == 3:
         print(number, found.box.round(1).tolist(), f"{found.confidence:.2f}")
 else:
     sequence = read_sequence(sys.argv[1])
-    for name, scores in compare_trackers(sequence, Tracker.load()).items():
+    for name, scores in compare_trackers(sequence, Tracker()).items():
         print(f"{name:18} mean IoU {scores['iou']:.3f}, above a half {scores['success']:.3f}")

@@ -33,7 +33,7 @@ def track(
         Path | None,
         typer.Option(
             help="A tracker that `fastrnn train --task track` wrote.",
-            show_default="the one that comes with the package",
+            show_default="none, a rule judges",
         ),
     ] = None,
     detector: Annotated[
@@ -79,7 +79,7 @@ def track(
         if sequence is None and box is None and detector is None:
             raise ValueError("give the object's --box in the first frame, or a --detector")
         first = parse_box(box) if box else sequence.boxes[0] if sequence else None
-        tracker = None if detector else Tracker.load(model)
+        tracker = Tracker.load(model) if model else Tracker()
         found = track_clip(
             sequence.source if sequence else clip,
             None if detector else first,
@@ -107,7 +107,7 @@ def track(
         )
         if output is not None:
             typer.echo(f"wrote {output}", err=as_json)
-        if sequence is not None and tracker is not None and not box:
+        if sequence is not None and detector is None and not box:
             _print_scores(sequence, tracker, as_json)
 
 

@@ -60,7 +60,7 @@ def track_clip(
     box : array_like, optional
         x, y, width, height of the object to follow, in the first frame.
     tracker : Tracker, optional
-        Used with `box`; by default the one that comes with the package.
+        Used with `box`; by default one without a network.
     detector : ObjectDetector, optional
         In place of `box`: all objects that it finds are followed.
     threshold : float
@@ -91,7 +91,7 @@ def track_clip(
         found = _follow_all(frames, detector, threshold)
     else:
         assert box is not None
-        found = _follow_one(frames, tracker or Tracker.load(), box)
+        found = _follow_one(frames, tracker or Tracker(), box)
     with contextlib.ExitStack() as files:
         writer = None
         if output is not None:
@@ -116,7 +116,7 @@ def annotate_objects(frame: Picture, objects: list[TrackedBox]) -> Picture:
 def compare_trackers(
     sequence: TrackingSequence, tracker: Tracker, *, baselines: bool = True
 ) -> dict[str, dict[str, float]]:
-    """Scores of a tracker on a sequence, beside the rules without its network and the baselines.
+    """Scores of a tracker on a sequence, beside those without its network and of the baselines.
 
     Parameters
     ----------
@@ -133,9 +133,12 @@ def compare_trackers(
     """
     frames = [frame for frame, _ in zip(sequence.frames(), sequence.boxes, strict=False)]
     true = sequence.boxes[: len(frames)]
+    trackers = {"fastrnn": tracker}
+    if tracker.network is not None:
+        trackers["without the network"] = Tracker(lost=tracker.lost)
     scores = {
         name: track_scores(each.track(frames, true[0]).boxes, true)
-        for name, each in (("fastrnn", tracker), ("fixed rules", Tracker()))
+        for name, each in trackers.items()
     }
     if baselines:
         scores |= {name: track_scores(run(frames, true), true) for name, run in BASELINES.items()}

@@ -1,11 +1,10 @@
-"""The tracker: a correlation filter finds the object, a recurrent network judges what it finds."""
+"""The tracker: a correlation filter finds the object, a rule or a network judges what it finds."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,6 @@ from fastrnn.models import Model, Sequential
 from fastrnn.video.boxes import Boxes, check_box
 from fastrnn.video.draw import Picture
 
-DEFAULT = Path(__file__).with_name("default.keras")
-
 SCALES = (1.0, 0.96, 1.04)
 SAME_SCALE = 1.015  # so much better another scale must fit
 SCALE_RATE = 0.6
@@ -28,7 +25,7 @@ FOUND = 0.7  # of the mean peak, and JUMP of the peak nearby: what a place far a
 JUMP = 1.2
 PLACES = 8  # windows of the whole frame that are searched at a time; they take turns
 SURE = 0.4  # confidence from which the filter learns, and below which all is searched
-BELIEVED = 0.6  # of the mean peak: the fixed rule, unless another share is given
+BELIEVED = 0.6  # of the mean peak: the rule, unless another share is given
 OBSERVED = 8  # numbers that the network is given for each frame
 
 
@@ -65,18 +62,17 @@ class Tracker:
     """Follows one object, whose box in the first frame is given.
 
     In each frame a correlation filter over convolutional features looks for the object, in three
-    sizes, around the place that the recurrent network expects. The network, which sees the
-    history of movements, sizes and peaks, says how likely the box is on the object: only then the
-    filter learns from the frame, and where it is unlikely the whole frame is searched.
+    sizes, around its last place. Where its peak is nearly as high as those before, the filter
+    learns from the frame; elsewhere the whole frame is searched. A recurrent network, which sees
+    the history of movements, sizes and peaks, may say besides how likely the box is on the object,
+    and where the object goes next.
 
     Parameters
     ----------
     network : Model, optional
-        As `build_network` makes it, trained. Without it the fixed rule alone judges:
-        what the network is compared with.
+        As `build_network` makes it, trained.
     lost : float
-        The fixed rule: a peak of this share of the mean peak is believed, whatever the network
-        says.
+        The rule: a peak of this share of the mean peak is believed, whatever the network says.
 
     Attributes
     ----------
@@ -86,8 +82,8 @@ class Tracker:
     Examples
     --------
     >>> from fastrnn.apps.tracking import Tracker, read_frames
-    >>> track = Tracker.load().track(read_frames("clip.mp4"), [140, 90, 30, 60])  # doctest: +SKIP
-    >>> track.boxes[-1]                                                          # doctest: +SKIP
+    >>> track = Tracker().track(read_frames("clip.mp4"), [140, 90, 30, 60])     # doctest: +SKIP
+    >>> track.boxes[-1]                                                         # doctest: +SKIP
     array([180.2,  93.5,  31.1,  62.2])
     """
 
@@ -100,8 +96,8 @@ class Tracker:
         self.observation = np.zeros(OBSERVED, np.float32)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | None = None) -> Tracker:
-        """Read a tracker that `save` wrote; without a path, the one that comes with the package.
+    def load(cls, path: str | os.PathLike[str]) -> Tracker:
+        """Read a tracker that `save` wrote.
 
         Raises
         ------
@@ -110,7 +106,7 @@ class Tracker:
         ValueError
             If it is something else, or damaged.
         """
-        network, about = load_trained(DEFAULT if path is None else path, cls.KIND)
+        network, about = load_trained(path, cls.KIND)
         return cls(network, lost=float(about.get("lost", BELIEVED)))
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -49,7 +49,7 @@ def train_tracker(
 ) -> Tracker:
     """Train the recurrent network of a tracker.
 
-    A tracker that judges by fixed rules follows objects in rendered and real sequences; the
+    A tracker that judges by its rule follows objects in rendered and real sequences; the
     network learns from what it observed whether it was right, and where the object went next.
 
     Parameters

@@ -88,7 +88,7 @@ def cnn() -> fastrnn.Model:
 
 def train_rows_lstm(split: Split, seed: int) -> Trial:
     return train_and_score(
-        rows_lstm, split, seed, epochs=6, batch_size=64, label_smoothing=0.0, change=shift
+        rows_lstm, split, seed, epochs=5, batch_size=64, label_smoothing=0.0, change=shift
     )
 
 

@@ -88,12 +88,12 @@ def cnn() -> fastrnn.Model:
 
 def train_rows_lstm(split: Split, seed: int) -> Trial:
     return train_and_score(
-        rows_lstm, split, seed, epochs=5, batch_size=64, label_smoothing=0.0, change=shift
+        rows_lstm, split, seed, epochs=4, batch_size=64, label_smoothing=0.0, change=shift
     )
 
 
 def train_cnn(split: Split, seed: int) -> Trial:
-    return train_and_score(cnn, split, seed, epochs=5, batch_size=64, change=shift)
+    return train_and_score(cnn, split, seed, epochs=3, batch_size=64, change=shift)
 
 
 TASKS = [

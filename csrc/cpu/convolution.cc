@@ -87,7 +87,8 @@ template <class T>
 void weights(const ConvWeights<T>& a) {
   const ConvShape& s = a.shape;
   const int threads = team_for(work_of(s));
-  if (by_winograd(a.algorithm, s, s.out, s.channels, s.filters)) {
+  if (a.algorithm == ConvAlgorithm::kWinograd ||
+      (a.algorithm == ConvAlgorithm::kAuto && winograd_gradient_pays(s))) {
     return winograd_gradient(a, threads);
   }
   KernelGradient<T>(a).run(threads);

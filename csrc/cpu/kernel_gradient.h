@@ -31,7 +31,7 @@ class KernelGradient {
         group_out_(s_.filters / s_.groups),
         panels_(group_out_, 1),
         depth_(pass_.taps() * group_in_),
-        run_((s_.groups == 1 ? source_.run() : 1) * group_in_),
+        run_((s_.groups == 1 ? pass_.run() : 1) * group_in_),
         by_feature_(run_ < kShortRun && depth_ > run_),
         run_tiles_(((by_feature_ ? depth_ : run_) + kMaxRows - 1) / kMaxRows),
         tiles_(by_feature_ ? run_tiles_ : depth_ / run_ * run_tiles_) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cpu/activations.h"
+#include "cpu/boxes.h"
 #include "cpu/buffer.h"
 #include "cpu/images.h"
 #include "cpu/panels.h"
@@ -22,6 +23,8 @@ constexpr int kShortRun = 16;
 constexpr size_t kPanelBytes = size_t{3} << 17;
 // So few pixels do not repay packing a kernel of several panels.
 constexpr int kFewPixels = 200;
+// Zeros that are a lesser part of a pass are multiplied: its tiles are fuller.
+constexpr double kMostInside = 0.92;
 
 // Images that may lie apart, as those of one time step do.
 template <class T>
@@ -40,23 +43,28 @@ class PixelProduct {
   PixelProduct(const Images<T>& images, const Pass& pass, const T* kernel = nullptr)
       : images_(images),
         pass_(pass),
-        bands_(pass_, images.batch, kBandPixels),
-        source_(images.source, images.source_size, images.source_channels, 1, pass_, bands_),
         group_in_(images.source_channels / images.groups),
         group_out_(images.out_channels / images.groups),
         panels_(group_out_, 1),
         depth_(pass_.taps() * group_in_),
-        run_(depth_ == 0 ? 1 : (images.groups == 1 ? source_.run() : 1) * group_in_),
-        by_table_(!images.im2col && run_ < kShortRun && depth_ > run_) {
+        run_(depth_ == 0 ? 1 : (images.groups == 1 ? pass_.run() : 1) * group_in_),
+        by_table_(!images.im2col && run_ < kShortRun && depth_ > run_),
+        clips_(!images.im2col && !by_table_ &&
+               share_inside(pass_, images.source_size) < kMostInside),
+        // Of small images many together, so that their corners fill tiles.
+        bands_(pass_, images.batch, clips_ ? 4 * kBandPixels : kBandPixels),
+        source_(images.source, images.source_size, images.source_channels, 1, pass_, bands_,
+                clips_) {
     // A single panel of whole vectors is packed as it is.
     const bool whole = images.groups == 1 && group_out_ % kLanes<T> == 0;
     const bool few = static_cast<long>(bands_.count()) * bands_.pixels() <= kFewPixels;
     if (whole && (few || panels_.count() == 1)) kernel_ = kernel;
-    const size_t row_bytes = sizeof(T) * kPanelLanes<T>;
-    depth_part_ = kPanelBytes / row_bytes;
-    if (!by_table_ && !images.im2col) depth_part_ = depth_part_ / run_ * run_;
-    if (depth_part_ < run_) depth_part_ = by_table_ ? kPanelBytes / row_bytes : run_;
-    if (depth_part_ > depth_ || depth_part_ < 1) depth_part_ = depth_;
+    // Read in place, a panel's rows are as far apart as the kernel's, and share the cache's sets
+    // with what lies between.
+    const size_t row_bytes = sizeof(T) * (kernel_ ? group_out_ : kPanelLanes<T>);
+    const long most = kPanelBytes / row_bytes;
+    const int parts = most < 1 ? depth_ : static_cast<int>((depth_ + most - 1) / most);
+    depth_part_ = parts == 0 ? 0 : (depth_ + parts - 1) / parts;
   }
   PixelProduct(const PixelProduct&) = delete;
   PixelProduct& operator=(const PixelProduct&) = delete;
@@ -138,6 +146,7 @@ class PixelProduct {
     T** out;  // where each pixel of the output begins
     T** to;   // and in it the panel at work
     T* patches;
+    Box* boxes;
     Segment<T>* segments;
     T* sums;
   };
@@ -154,7 +163,8 @@ class PixelProduct {
       m.out = layout.take<T*>(pixels);
       m.to = layout.take<T*>(pixels);
       m.patches = layout.take<T>(images_.im2col ? pixels * depth_ : 0);
-      m.segments = layout.take<Segment<T>>(depth_ / run_ + 1);
+      m.boxes = layout.take<Box>(clips_ ? pixels : 1);
+      m.segments = layout.take<Segment<T>>(depth_ / run_ + 2);
       m.sums = layout.take<T>(depth_part_ < depth_ ? pixels * kPanelLanes<T> : 0);
       if (members_) members_[i] = m;
     }
@@ -165,26 +175,37 @@ class PixelProduct {
     const Source<T> source = source_.moved(frames.source, frames.source_image);
     const int copied = source.copied_rows(band);
     for (int i = 0; i < copied; ++i) source.fill(band, i, me.copy);
-    const T* base = source.base(band, me.copy);
-    int count = 0;
-    const auto visit = [&](int p, ptrdiff_t from, ptrdiff_t row) {
-      me.rows[p] = base + from;
-      me.out[p] = frames.out + row * images_.out_channels;
-      ++count;
+    int boxes = 0, count = 0;
+    const auto list = [&](const Band& part, const Span* taps) {
+      Box& box = me.boxes[boxes++];
+      box = {count, part.pixels(), {taps[0], taps[1], taps[2]}};
+      const T* base = source.base(part, me.copy);
+      const auto visit = [&](int, ptrdiff_t from, ptrdiff_t row) {
+        me.rows[count] = base + from;
+        me.out[count++] = frames.out + row * images_.out_channels;
+      };
+      for_each_pixel(part, pass_, source, images_.out_size, visit, frames.out_image);
     };
-    for_each_pixel(band, pass_, source, images_.out_size, visit, frames.out_image);
+    if (clips_) {
+      for_each_box(band, pass_, images_.source_size, list);
+    } else {
+      const Axis* a = pass_.axis;
+      const Span all[3] = {{0, a[0].taps}, {0, a[1].taps}, {0, a[2].taps}};
+      list(band, all);
+    }
     int patched = -1;
     for (int i = first; i < last; ++i) {
       const int group = i / panels_.count();
-      if (images_.im2col && group != patched) write_patches(source, base, band, group, me);
+      if (images_.im2col && group != patched) write_patches(source, band, group, me);
       patched = group;
-      run_panel(group, i % panels_.count(), count, frames.add, me);
+      run_panel(group, i % panels_.count(), boxes, frames.add, me);
     }
   }
 
   // The patches of a group, pixel after pixel; rows then points to them.
-  void write_patches(const Source<T>& source, const T* base, const Band& band, int group,
+  void write_patches(const Source<T>& source, const Band& band, int group,
                      const Member& me) const {
+    const T* base = source.base(band, me.copy);
     for_each_pixel(band, pass_, source, images_.out_size, [&](int p, ptrdiff_t from, ptrdiff_t) {
       T* to = me.patches + static_cast<size_t>(p) * depth_;
       const T* pixel = base + from + group * group_in_;
@@ -195,45 +216,64 @@ class PixelProduct {
     });
   }
 
-  // Values [k, k + depth) of a pixel's row, as segments.
-  int list_segments(int group, int p, int k, int depth, Segment<T>* out) const {
+  // Values [k, k + depth) of the rows of a box, as segments.
+  int list_segments(int group, int p, int k, int depth, const Box& box, Segment<T>* out) const {
     const ptrdiff_t width = kernel_ ? group_out_ : panels_[p].vecs * kLanes<T>;
-    const T* b = (kernel_ ? kernel_ + panels_[p].unit0 : packed(group, p)) + k * width;
+    const T* b = kernel_ ? kernel_ + panels_[p].unit0 : packed(group, p);
     const ptrdiff_t channel = images_.im2col ? 0 : static_cast<ptrdiff_t>(group) * group_in_;
-    if (images_.im2col) {
-      out[0] = {nullptr, k, depth, b, width, nullptr};
+    if (images_.im2col || by_table_) {
+      out[0] = {nullptr,      images_.im2col ? k : channel,     depth,
+                b + k * width, width, by_table_ ? table_ + k : nullptr};
       return 1;
     }
-    if (by_table_) {
-      out[0] = {nullptr, channel, depth, b, width, table_ + k};
-      return 1;
-    }
+    const Axis* a = pass_.axis;
     int used = 0;
-    for (int done = 0; done < depth; done += run_) {
-      out[used++] = {nullptr, source_.tap((k + done) / group_in_) + channel,
-                     run_,    b + done * width,
-                     width,   nullptr};
+    for (int done = k, end; done < k + depth; done = end) {
+      const int begin = done / run_ * run_;
+      end = begin + run_ < k + depth ? begin + run_ : k + depth;
+      const int tap = begin / group_in_, column = tap % a[2].taps, row = tap / a[2].taps;
+      if (!box.taps[1].has(row % a[1].taps) || !box.taps[0].has(row / a[1].taps)) continue;
+      const Span met = overlap({begin + (box.taps[2].first - column) * group_in_,
+                                begin + (box.taps[2].last - column) * group_in_},
+                               {done, end});
+      if (met.count() == 0) continue;
+      out[used++] = {nullptr,
+                     source_.tap(tap) + channel + met.first - begin,
+                     met.count(),
+                     b + met.first * width,
+                     width,
+                     nullptr};
     }
     return used;
   }
 
-  void run_panel(int group, int p, int count, bool add, const Member& me) const {
+  void run_panel(int group, int p, int boxes, bool add, const Member& me) const {
     const Panel panel = panels_[p];
     const int first_unit = group * group_out_ + panel.unit0;
+    const int count = me.boxes[boxes - 1].first + me.boxes[boxes - 1].count;
     for (int i = 0; i < count; ++i) me.to[i] = me.out[i] + first_unit;
     const T* bias = images_.bias ? images_.bias + first_unit : nullptr;
     // In parts only the last one ends at the output; the sums wait in memory until then.
-    Strip<T> strip{count, me.rows, me.to, me.segments, 0, bias, panel.units, images_.activation};
-    strip.add = add;
-    for (int k = 0; k < depth_ - depth_part_; k += depth_part_) {
-      strip.used = list_segments(group, p, k, depth_part_, me.segments);
-      add_part(panel, strip, k == 0, me.sums);
+    const int last = depth_ == 0 ? 0 : (depth_ - 1) / depth_part_ * depth_part_;
+    for (int k = 0; k <= last; k += depth_part_) {
+      for (int i = 0; i < boxes; ++i) {
+        const Box& box = me.boxes[i];
+        Strip<T> strip{box.count,   me.rows + box.first, me.to + box.first,
+                       me.segments, 0,                   bias,
+                       panel.units, images_.activation};
+        const int depth = k < last ? depth_part_ : depth_ - k;
+        strip.used = list_segments(group, p, k, depth, box, me.segments);
+        strip.add = add && (k < last || last == 0);
+        T* sums = me.sums + static_cast<size_t>(box.first) * kPanelLanes<T>;
+        if (k < last) {
+          add_part(panel, strip, k == 0, sums);
+        } else {
+          strip.start = last > 0 ? sums : nullptr;
+          run_strip<T>(by_table_ ? RowForm::kTable : RowForm::kShared, panel.vecs, strip);
+        }
+      }
+      if (depth_part_ == 0) break;  // no taps
     }
-    const int done = depth_ == 0 ? 0 : (depth_ - 1) / depth_part_ * depth_part_;
-    strip.used = list_segments(group, p, done, depth_ - done, me.segments);
-    strip.start = done > 0 ? me.sums : nullptr;
-    strip.add = add && done == 0;
-    run_strip<T>(by_table_ ? RowForm::kTable : RowForm::kShared, panel.vecs, strip);
   }
 
   // Adds one part of K to the sums [pixel][lanes].
@@ -263,13 +303,14 @@ class PixelProduct {
 
   const Images<T>& images_;
   Pass pass_;
-  Bands bands_;
-  Source<T> source_;
   int group_in_, group_out_;
   PanelSet<T> panels_;
   int depth_;  // values of the source a pixel's sum reads
   int run_;    // of them side by side in memory
   bool by_table_;
+  bool clips_;  // whether taps outside of the source are left out
+  Bands bands_;
+  Source<T> source_;
   int depth_part_;             // that are done at a time
   const T* kernel_ = nullptr;  // where it is read in place
   T* packed_ = nullptr;

@@ -38,6 +38,8 @@ struct Pass {
   Axis axis[3];
 
   int taps() const { return axis[0].taps * axis[1].taps * axis[2].taps; }
+  // Taps that lie next to each other in memory, all channels of each.
+  int run() const { return axis[2].spread == 1 ? axis[2].taps : 1; }
   bool empty() const { return axis[0].grid < 1 || axis[1].grid < 1 || axis[2].grid < 1; }
   int kernel_index(int tap, const int* kernel) const {
     const int w = tap % axis[2].taps, h = tap / axis[2].taps % axis[1].taps;
@@ -167,8 +169,9 @@ template <class T>
 class Source {
  public:
   // repeat: how often each channel stands in the copy (depthwise with several filters a channel).
+  // in_place: nothing outside of the image will be read.
   Source(const T* data, const int* size, int channels, int repeat, const Pass& pass,
-         const Bands& bands)
+         const Bands& bands, bool in_place = false)
       : data_(data),
         size_(size),
         pass_(pass),
@@ -178,7 +181,7 @@ class Source {
         copies_(repeat > 1) {
     const int count[3] = {most_.planes, most_.rows, most_.columns};
     for (int i = 0; i < 3; ++i) {
-      copies_ = copies_ || pass.axis[i].padded(size[i]);
+      copies_ = copies_ || (!in_place && pass.axis[i].padded(size[i]));
       reach_[i] = pass.axis[i].reach(count[i]);
     }
     for (int i = 0; i < 3; ++i) extent_[i] = copies_ ? reach_[i] : size[i];
@@ -259,9 +262,6 @@ class Source {
            static_cast<ptrdiff_t>(h) * a[1].spread * pitch_[1] +
            static_cast<ptrdiff_t>(w) * a[2].spread * pitch_[2];
   }
-
-  // Taps that lie next to each other in memory, all channels of each.
-  int run() const { return pass_.axis[2].spread == 1 ? pass_.axis[2].taps : 1; }
 
  private:
   ptrdiff_t at(int axis, int index) const {

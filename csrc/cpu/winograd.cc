@@ -3,6 +3,7 @@
 #include "cpu/winograd.h"
 
 #include "cpu/activations.h"
+#include "cpu/boxes.h"
 #include "cpu/buffer.h"
 #include "cpu/panels.h"
 #include "cpu/parallel.h"
@@ -218,17 +219,36 @@ bool winograd_fits(const ConvShape& s) {
   return fits;
 }
 
+double tiles_of(const ConvShape& s, const int* out) {
+  return static_cast<double>(s.batch) * ((out[1] + kOut - 1) / kOut) * ((out[2] + kOut - 1) / kOut);
+}
+
+// Pairs of an output and a tap of an axis that meet inside of the image: what the direct algorithm
+// multiplies where it leaves out the zeros around.
+double taps_met(const ConvShape& s, int axis) {
+  const Axis a = forward_pass(s).axis[axis];
+  double met = 0;
+  for (int i = 0; i < a.grid; ++i) met += taps_inside(a, s.in[axis], i).count();
+  return met;
+}
+
 }  // namespace
 
 // Measured: a product over few channels spends its time at both ends of the tiles, and the kernel's
-// way into the transformed domain takes as long as some 800 multiplications of each of its values.
+// way into the transformed domain takes as long as some 600 multiplications of each of its values.
 bool winograd_pays(const ConvShape& s, const int* out, int source_channels, int out_channels) {
   constexpr int kFewest = 32;
   if (!winograd_fits(s) || source_channels < kFewest || out_channels < kFewest) return false;
-  const double batch = s.batch;
-  const double pixels = batch * out[1] * out[2];
-  const double tiles = batch * ((out[1] + kOut - 1) / kOut) * ((out[2] + kOut - 1) / kOut);
-  return kTaps * pixels > 1.25 * (kPoints * tiles * (1 + 10.0 / source_channels) + 800);
+  const double taps = s.batch * taps_met(s, 1) * taps_met(s, 2);
+  return taps > 1.25 * kPoints * tiles_of(s, out) * (1 + 10.0 / source_channels) + 600;
+}
+
+// Measured, too: here both factors are transformed, all of each chunk before its products.
+bool winograd_gradient_pays(const ConvShape& s) {
+  if (!winograd_fits(s)) return false;
+  const double taps = static_cast<double>(kTaps) * s.batch * s.out[1] * s.out[2];
+  const double ends = 22.0 / s.channels + 22.0 / s.filters;
+  return taps > 1.05 * (kPoints * tiles_of(s, s.out) * (1 + ends) + 700);
 }
 
 template <class T>

@@ -10,6 +10,7 @@ FASTRNN_ISA_BEGIN
 // Whether it can do the convolution and is faster than the direct one. For the input gradient the
 // output is x, of size s.in, and the filters are what is read.
 bool winograd_pays(const ConvShape& s, const int* out, int source_channels, int out_channels);
+bool winograd_gradient_pays(const ConvShape& s);
 
 // before: zeros in front of the source's rows and columns. kernel (3, 3, channels, filters); in the
 // input gradient, `transpose`, the source has the filters and the taps run backwards.

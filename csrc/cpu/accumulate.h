@@ -33,7 +33,7 @@ FASTRNN_INLINE void accumulate(Vec<T> (&acc)[kRows][kPanelVecs], const Segment<T
     Vec<T> column[kVecs];
 #pragma GCC unroll 4
     for (int v = 0; v < kVecs; ++v) column[v] = load(b + v * kLanes<T>);
-#pragma GCC unroll 6
+#pragma GCC unroll 12
     for (int m = 0; m < kRows; ++m) {
       if constexpr (kForm == RowForm::kPerVector) {
 #pragma GCC unroll 4

@@ -12,14 +12,14 @@ void tile_sum(const Segment<T>* first, int n_first, const Segment<T>* second, in
               T* tile) {
   constexpr int kUsed = kVecs + kShift;
   Vec<T> acc[kRows][kPanelVecs];
-#pragma GCC unroll 6
+#pragma GCC unroll 12
   for (int m = 0; m < kRows; ++m) {
 #pragma GCC unroll 4
     for (int v = 0; v < kUsed; ++v) acc[m][v] = load(tile + m * kPanelLanes<T> + v * kLanes<T>);
   }
   for (int i = 0; i < n_first; ++i) accumulate<T, kRows, kVecs, 0, kForm>(acc, first[i]);
   for (int i = 0; i < n_second; ++i) accumulate<T, kRows, kVecs, kShift, kForm>(acc, second[i]);
-#pragma GCC unroll 6
+#pragma GCC unroll 12
   for (int m = 0; m < kRows; ++m) {
 #pragma GCC unroll 4
     for (int v = 0; v < kUsed; ++v) store(tile + m * kPanelLanes<T> + v * kLanes<T>, acc[m][v]);
@@ -69,28 +69,14 @@ void tile_split(const Segment<T>* first, int n_first, const Segment<T>* second, 
   }
 }
 
-template <class T, int kVecs, int kShift, RowForm kForm>
+template <class T, int kVecs, int kShift, RowForm kForm, int kRows = most_rows(kForm, kVecs)>
 TileFn<T> tile_for_rows(int rows) {
-  switch (rows) {
-    case 1:
-      return tile_sum<T, 1, kVecs, kShift, kForm>;
-    case 2:
-      return tile_sum<T, 2, kVecs, kShift, kForm>;
-    case 3:
-      return tile_sum<T, 3, kVecs, kShift, kForm>;
-    case 4:
-      if constexpr (kMaxRows >= 4) return tile_sum<T, 4, kVecs, kShift, kForm>;
-      break;
-    case 5:
-      if constexpr (kMaxRows >= 5) return tile_sum<T, 5, kVecs, kShift, kForm>;
-      break;
-    case 6:
-      if constexpr (kMaxRows >= 6) return tile_sum<T, 6, kVecs, kShift, kForm>;
-      break;
-    default:
-      break;
+  if constexpr (kRows == 0) {
+    return nullptr;
+  } else {
+    return rows == kRows ? tile_sum<T, kRows, kVecs, kShift, kForm>
+                         : tile_for_rows<T, kVecs, kShift, kForm, kRows - 1>(rows);
   }
-  return nullptr;
 }
 
 template <class T, RowForm kForm>

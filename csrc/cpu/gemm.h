@@ -56,6 +56,16 @@ enum class RowForm {
   kPackedTable,
 };
 
+namespace {
+
+// Half a panel's columns leave registers for twice the rows, if one pointer reaches them all.
+constexpr int kTallRows = 2 * kMaxRows;
+constexpr int most_rows(RowForm form, int vecs) {
+  return form == RowForm::kPackedTable && 2 * vecs <= kPanelVecs ? kTallRows : kMaxRows;
+}
+
+}  // namespace
+
 // tile: [rows][kPanelLanes], in: what the sums start from, out: the sums. The segments of `second`
 // go to the accumulators from the kernel's shift on (the GRU, whose candidate keeps the input's and
 // the state's part apart; see cells/gru.h).
@@ -63,7 +73,7 @@ template <class T>
 using TileFn = void (*)(const Segment<T>* first, int n_first, const Segment<T>* second,
                         int n_second, T* tile);
 
-// The kernel for `rows` rows (1 to kMaxRows) and `vecs` vectors of columns.
+// The kernel for `rows` rows (1 to most_rows) and `vecs` vectors of columns.
 template <class T>
 TileFn<T> tile_fn(RowForm form, int rows, int vecs);
 // For three columns of vectors in each product, the second product's shifted by one.

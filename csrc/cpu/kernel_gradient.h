@@ -33,7 +33,9 @@ class KernelGradient {
         depth_(pass_.taps() * group_in_),
         run_((s_.groups == 1 ? pass_.run() : 1) * group_in_),
         by_feature_(run_ < kShortRun && depth_ > run_),
-        run_tiles_(((by_feature_ ? depth_ : run_) + kMaxRows - 1) / kMaxRows),
+        form_(by_feature_ ? RowForm::kTable : RowForm::kPackedTable),
+        height_(most_rows(form_, panels_[0].vecs)),
+        run_tiles_(((by_feature_ ? depth_ : run_) + height_ - 1) / height_),
         tiles_(by_feature_ ? run_tiles_ : depth_ / run_ * run_tiles_) {
     const Panel last = panels_[panels_.count() - 1];
     const bool whole = s_.filters % panels_.width() == 0 || s_.filters == last.vecs * kLanes<T>;
@@ -211,13 +213,13 @@ class KernelGradient {
   void add_tile(const T* base, Segment<T> segment, int group, const Panel& panel, int tile,
                 bool first, T* dkernel) const {
     constexpr int kLine = 64 / static_cast<int>(sizeof(T));
-    alignas(64) T sums[kMaxRows * kPanelLanes<T>];
+    alignas(64) T sums[kTallRows * kPanelLanes<T>];
     const long length = by_feature_ ? depth_ : run_;
     const int run = tile / run_tiles_, part = tile % run_tiles_;
     const int begin = static_cast<int>(length * part / run_tiles_);
     const int end = static_cast<int>(length * (part + 1) / run_tiles_);
     const int height = end - begin;
-    const T* a[kMaxRows];
+    const T* a[kTallRows];
     for (int m = 0; m < (by_feature_ ? height : 1); ++m) {
       const int feature = run * run_ + begin + m;
       a[m] = base + source_.tap(feature / group_in_) + feature % group_in_ + group * group_in_;
@@ -231,8 +233,7 @@ class KernelGradient {
       }
     }
     for (int j = 0; j < height * kPanelLanes<T>; j += kLanes<T>) store(sums + j, Vec<T>{});
-    const RowForm form = by_feature_ ? RowForm::kTable : RowForm::kPackedTable;
-    tile_fn<T>(form, height, panel.vecs)(&segment, 1, nullptr, 0, sums);
+    tile_fn<T>(form_, height, panel.vecs)(&segment, 1, nullptr, 0, sums);
     for (int m = 0; m < height; ++m) {
       T* to = out + static_cast<size_t>(m) * s_.filters;
       for (int j = 0; j < panel.units; j += kLanes<T>) {
@@ -269,6 +270,8 @@ class KernelGradient {
   int depth_;  // values of the source a pixel's sum reads: the kernel's rows
   int run_;    // of them side by side in memory
   bool by_feature_;
+  RowForm form_;
+  int height_;     // features of a tile, at most
   int run_tiles_;  // tiles of features in a run
   int tiles_;      // and in all
   bool in_place_;  // dz's rows are whole panels

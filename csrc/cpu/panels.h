@@ -79,16 +79,24 @@ void pack_panel(const T* matrix, ptrdiff_t row_stride, int depth, const Panel& p
 template <class T>
 void pack_transposed(const T* matrix, ptrdiff_t row_stride, int column, int depth, const Panel& p,
                      T* dst) {
+  constexpr int kBlock = kLanes<T>;
   const int width = p.vecs * kLanes<T>;
-  constexpr int kBlock = 16;
-  for (int k0 = 0; k0 < depth; k0 += kBlock) {
-    const int k1 = k0 + kBlock < depth ? k0 + kBlock : depth;
-    for (int j = 0; j < width; ++j) {
-      const T* row = matrix + (p.unit0 + j) * row_stride + column;
-      if (j < p.units) {
-        for (int k = k0; k < k1; ++k) dst[static_cast<size_t>(k) * width + j] = row[k];
+  for (int k = 0; k < depth; k += kBlock) {
+    const int count = depth - k < kBlock ? depth - k : kBlock;
+    for (int j = 0; j < width; j += kBlock) {
+      const T* from = matrix + (p.unit0 + j) * row_stride + column + k;
+      Vec<T> rows[kBlock];
+#pragma GCC unroll 16
+      for (int i = 0; i < kBlock; ++i) {
+        rows[i] = j + i < p.units ? load_n(from + i * row_stride, count) : Vec<T>{};
+      }
+      transpose<T>(rows);
+      T* to = dst + static_cast<size_t>(k) * width + j;
+      if (count == kBlock) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kBlock; ++i) store(to + static_cast<size_t>(i) * width, rows[i]);
       } else {
-        for (int k = k0; k < k1; ++k) dst[static_cast<size_t>(k) * width + j] = T(0);
+        for (int i = 0; i < count; ++i) store(to + static_cast<size_t>(i) * width, rows[i]);
       }
     }
   }

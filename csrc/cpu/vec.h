@@ -207,5 +207,42 @@ FASTRNN_INLINE Vec<float> reciprocal(Vec<float> x) {
 
 FASTRNN_INLINE Vec<double> reciprocal(Vec<double> x) { return set1(1.0) / x; }
 
+template <int... kIndex>
+struct Indices {};
+template <int kCount, int... kIndex>
+struct IndicesTo : IndicesTo<kCount - 1, kCount - 1, kIndex...> {};
+template <int... kIndex>
+struct IndicesTo<0, kIndex...> {
+  using Type = Indices<kIndex...>;
+};
+
+// Lanes kFirst, kFirst + 1, ... of a and of b by turns.
+template <class T, int kFirst, int... kIndex>
+FASTRNN_INLINE Vec<T> by_turns(Vec<T> a, Vec<T> b, Indices<kIndex...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, (kFirst + kIndex / 2 + kIndex % 2 * kLanes<T>)...);
+#else
+  return __builtin_shuffle(a, b, IVec<T>{(kFirst + kIndex / 2 + kIndex % 2 * kLanes<T>)...});
+#endif
+}
+
+// A square of kLanes rows: each round of turns moves one bit of the lane's number to the row's.
+template <class T>
+FASTRNN_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
+  constexpr int kHalf = kLanes<T> / 2;
+  using All = typename IndicesTo<kLanes<T>>::Type;
+#pragma GCC unroll 4
+  for (int round = 1; round < kLanes<T>; round *= 2) {
+    Vec<T> next[kLanes<T>];
+#pragma GCC unroll 8
+    for (int i = 0; i < kHalf; ++i) {
+      next[2 * i] = by_turns<T, 0>(rows[i], rows[i + kHalf], All());
+      next[2 * i + 1] = by_turns<T, kHalf>(rows[i], rows[i + kHalf], All());
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i) rows[i] = next[i];
+  }
+}
+
 }  // namespace
 FASTRNN_ISA_END

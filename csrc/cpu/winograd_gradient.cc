@@ -24,7 +24,8 @@ class WinogradGradient {
         tiles_(args.x, args.shape.batch, args.shape.in + 1, channels_, args.shape.before + 1,
                args.shape.out + 1),
         panels_(filters_, 1),
-        blocks_((channels_ + kMaxRows - 1) / kMaxRows),
+        height_(most_rows(RowForm::kPackedTable, panels_[0].vecs)),
+        blocks_((channels_ + height_ - 1) / height_),
         chunk_(tiles_.count() < kChunk ? static_cast<int>(tiles_.count()) : kChunk),
         source_step_(static_cast<ptrdiff_t>(chunk_) * tiles_.row() + kLanes<T>),
         sum_step_(static_cast<ptrdiff_t>(packed_elements(panels_, chunk_)) + kLanes<T>) {}
@@ -55,7 +56,7 @@ class WinogradGradient {
   static constexpr int kChunk = 128;
   static constexpr int kGroup = 8;            // tiles that a member transforms at a time
   static constexpr int kBiasPoint = kIn + 1;  // there dM is the sum over the tile
-  static constexpr int kTile = kMaxRows * kPanelLanes<T>;
+  static constexpr int kTile = kTallRows * kPanelLanes<T>;
 
   void lay_out(Layout& layout) {
     source_ = layout.take<T>(kPoints * source_step_);
@@ -129,8 +130,8 @@ class WinogradGradient {
 
   void add_product(int point, int p, int block, int count, bool first) const {
     const Panel panel = panels_[p];
-    const int channel = block * kMaxRows;
-    const int height = channels_ - channel < kMaxRows ? channels_ - channel : kMaxRows;
+    const int channel = block * height_;
+    const int height = channels_ - channel < height_ ? channels_ - channel : height_;
     const T* const source = source_ + point * source_step_ + channel;
     const Segment<T> segment{&source, 0, count, sums(point, panel, 0), panel.vecs * kLanes<T>, at_};
     T* tile = kernel_tile(point, p, block);
@@ -154,8 +155,8 @@ class WinogradGradient {
   // Gᵀ dU G of some channels and a panel's filters.
   void finish(int p, int block) const {
     const Panel panel = panels_[p];
-    const int channel = block * kMaxRows;
-    const int height = channels_ - channel < kMaxRows ? channels_ - channel : kMaxRows;
+    const int channel = block * height_;
+    const int height = channels_ - channel < height_ ? channels_ - channel : height_;
     const Vec<T> half = set1(T(0.5));
     const ptrdiff_t point_step = kernel_tile(1, 0, 0) - kernel_tile(0, 0, 0);
     for (int m = 0; m < height; ++m) {
@@ -189,7 +190,8 @@ class WinogradGradient {
   int channels_, filters_;
   Tiles<T> tiles_;
   PanelSet<T> panels_;
-  int blocks_;                        // of kMaxRows channels
+  int height_;                        // channels of a tile, at most
+  int blocks_;                        // of so many channels
   int chunk_;                         // tiles
   ptrdiff_t source_step_, sum_step_;  // from one point to the next
   T* source_ = nullptr;               // V [point][tile][channel]

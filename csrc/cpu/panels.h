@@ -63,13 +63,21 @@ void pack_panel(const T* matrix, ptrdiff_t row_stride, int depth, const Panel& p
                 const int* column, int first, int vecs, T* dst) {
   const int width = vecs * kLanes<T>;
   const int begin = first * kLanes<T>;
+  const bool whole = p.units == p.stride && p.units % kLanes<T> == 0;  // every gate whole vectors
   for (int k = 0; k < depth; ++k, dst += width) {
     const T* row = matrix + k * row_stride;
-    for (int lane = 0; lane < width; lane += kLanes<T>) store(dst + lane, Vec<T>{});
+    for (int lane = 0; !whole && lane < width; lane += kLanes<T>) store(dst + lane, Vec<T>{});
     for (int g = 0; g < gates; ++g) {
       const int lane = g * p.stride - begin;
-      if (column[g] < 0 || lane < 0 || lane >= width) continue;
-      __builtin_memcpy(dst + lane, row + column[g] + p.unit0, sizeof(T) * p.units);
+      if (lane < 0 || lane >= width) continue;
+      const T* from = row + column[g] + p.unit0;
+      if (whole) {
+        for (int j = 0; j < p.units; j += kLanes<T>) {
+          store(dst + lane + j, column[g] < 0 ? Vec<T>{} : load(from + j));
+        }
+      } else if (column[g] >= 0) {
+        __builtin_memcpy(dst + lane, from, sizeof(T) * p.units);
+      }
     }
   }
 }

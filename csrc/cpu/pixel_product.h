@@ -22,7 +22,7 @@ constexpr int kShortRun = 16;
 // Bytes of a panel that stay in the second-level cache beside a band; more are taken in parts.
 constexpr size_t kPanelBytes = size_t{3} << 17;
 // So few pixels do not repay packing a kernel of several panels.
-constexpr int kFewPixels = 200;
+constexpr int kFewPixels = 100;
 // Zeros that are a lesser part of a pass are multiplied: its tiles are fuller.
 constexpr double kMostInside = 0.92;
 

@@ -247,7 +247,7 @@ bool winograd_pays(const ConvShape& s, const int* out, int source_channels, int 
 bool winograd_gradient_pays(const ConvShape& s) {
   if (!winograd_fits(s)) return false;
   const double taps = static_cast<double>(kTaps) * s.batch * s.out[1] * s.out[2];
-  const double ends = 22.0 / s.channels + 22.0 / s.filters;
+  const double ends = 18.0 / s.channels + 18.0 / s.filters;
   return taps > 1.05 * (kPoints * tiles_of(s, s.out) * (1 + ends) + 700);
 }
 

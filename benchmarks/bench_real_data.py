@@ -1,6 +1,7 @@
 """What networks trained with fastrnn reach on real recordings that they have not seen.
 
 python benchmarks/bench_real_data.py DATA [--tasks mnist-cnn,weizmann] [--seeds 0,1] [--json FILE]
+python benchmarks/bench_real_data.py --show --json FILE
 
 DATA holds a folder for each data set; benchmarks/README.md says which, and where they come from.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import harness
 import machine
 from real_data import TASKS
+from real_data.record import Record
 from real_data.task import Split, Task, Trial
 
 import fastrnn
@@ -32,20 +33,18 @@ def weighted_mean(trials: Sequence[Trial], values: Sequence[float]) -> float:
     return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
 
 
-def run_task(task: Task, splits: Sequence[Split], seeds: Sequence[int]) -> dict[int, list[Trial]]:
+def run_task(task: Task, splits: Sequence[Split], seeds: Sequence[int], record: Record) -> None:
     """Train once for each seed and split."""
-    trials: dict[int, list[Trial]] = {}
     for seed in seeds:
         for split in splits:
             trial = task.train(split, seed)
-            trials.setdefault(seed, []).append(trial)
+            record.add(task.name, seed, split.name, trial)
             scores = ", ".join(f"{name} {score:.3f}" for name, score in trial.scores.items())
             print(
                 f"{task.name}, seed {seed}, without {split.name}: {scores} of {trial.held_back}"
                 f" in {trial.seconds:.0f} s",
                 flush=True,
             )
-    return trials
 
 
 def summarise(task: Task, trials: dict[int, list[Trial]]) -> list[Row]:
@@ -90,10 +89,39 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(record: Record) -> str:
     """In Markdown, as docs/results.md has it."""
+    rows = [
+        row
+        for task in TASKS.values()
+        if (trials := record.trials(task.name))
+        for row in summarise(task, trials)
+    ]
     lines = [_HEADER, ("---",) * len(_HEADER), *map(cells, rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def measure(args: argparse.Namespace) -> None:
+    harness.use_threads(args.threads)
+    fastrnn.set_num_threads(args.threads)
+    load, description = machine.OtherLoad(), machine.describe(args.threads)
+    record = Record(args.json, description)
+    print(machine.headline(description), flush=True)
+    for task in (TASKS[name] for name in args.tasks.split(",")):
+        folder = args.data / task.folder
+        if not folder.is_dir():
+            print(f"{task.name}: left out, {folder} is not there")
+            continue
+        wanted = args.only.split(",") if args.only else None
+        other = args.test / task.folder if args.test else None
+        splits = [s for s in task.splits(folder, other) if wanted is None or s.name in wanted]
+        if not splits:
+            raise SystemExit(f"{task.name} has no split named {args.only}")
+        run_task(task, splits, [int(seed) for seed in args.seeds.split(",")], record)
+    print(f"\n{table(record)}")
+    others = load.share()
+    if others is not None:
+        print(f"\nOther processes and guests used {others:.1%} of the machine meanwhile.")
 
 
 def main() -> None:
@@ -106,50 +134,17 @@ def main() -> None:
     parser.add_argument("--only", default="", help="splits by name, as people; default: all")
     parser.add_argument("--test", type=Path, help="train on all of DATA, hold back this folder")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--json", type=Path, help="add what is measured to this file")
+    parser.add_argument("--show", action="store_true", help="print what the file holds, no more")
     args = parser.parse_args()
+    if args.show:
+        print(table(Record(args.json)))
+        return
     if args.data is None:
         parser.error("name the folder of the data, or set FASTRNN_DATA")
     if unknown := set(args.tasks.split(",")) - set(TASKS):
         parser.error(f"unknown tasks {sorted(unknown)}; there are {', '.join(TASKS)}")
-
-    harness.use_threads(args.threads)
-    fastrnn.set_num_threads(args.threads)
-    started, load = time.perf_counter(), machine.OtherLoad()
-    description = machine.describe(args.threads)
-    print(machine.headline(description), flush=True)
-    rows: list[Row] = []
-    details: dict[str, Any] = {}
-    for task in (TASKS[name] for name in args.tasks.split(",")):
-        folder = args.data / task.folder
-        if not folder.is_dir():
-            print(f"{task.name}: left out, {folder} is not there")
-            continue
-        wanted = args.only.split(",") if args.only else None
-        other = args.test / task.folder if args.test else None
-        splits = [s for s in task.splits(folder, other) if wanted is None or s.name in wanted]
-        if not splits:
-            parser.error(f"{task.name} has no split named {args.only}")
-        trials = run_task(task, splits, [int(seed) for seed in args.seeds.split(",")])
-        rows += summarise(task, trials)
-        details[task.name] = [
-            {"seed": seed, "without": split.name, **vars(trial)}
-            for seed, of_seed in trials.items()
-            for split, trial in zip(splits, of_seed, strict=True)
-        ]
-        if args.json:  # after each task, so that an end before the last costs little
-            document = {
-                "machine": description,
-                "other_load": load.share(),
-                "seconds": time.perf_counter() - started,
-                "rows": rows,
-                "trials": details,
-            }
-            harness.write_json(args.json, document)
-    print(f"\n{table(rows)}")
-    others = load.share()
-    if others is not None:
-        print(f"\nOther processes and guests used {others:.1%} of the machine meanwhile.")
+    measure(args)
 
 
 if __name__ == "__main__":

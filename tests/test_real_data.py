@@ -84,9 +84,24 @@ def test_means_are_over_all_that_was_held_back() -> None:
     assert row["seeds"] == {0: pytest.approx(0.625), 3: pytest.approx(0.9)}
     assert row["baselines"]["chance"] == pytest.approx((5 + 6 + 12) / 80)
     assert row["seconds"] == pytest.approx(90)
-    line = bench_real_data.table([row]).splitlines()[-1]
-    assert "| 0.762 |" in line
-    assert "short late" in line
+    assert bench_real_data.cells(row)[2] == "0.762"
+    assert bench_real_data.cells(row)[-1] == "short late"
+
+
+def test_runs_add_to_one_file(tmp_path: Path) -> None:
+    import bench_real_data
+    from real_data.record import Record
+    from real_data.task import Trial
+
+    def trial(accuracy: float) -> Trial:
+        return Trial({"accuracy": accuracy}, {}, 60.0, 10)
+
+    path = tmp_path / "results.json"
+    for seed, accuracy in ((1, 0.75), (0, 0.5), (1, 0.875)):  # the last one of seed 1 counts
+        Record(path).add("mnist-cnn", seed, "the last 10", trial(accuracy))
+    record = Record(path)
+    assert record.trials("mnist-cnn") == {0: [trial(0.5)], 1: [trial(0.875)]}
+    assert "| 0.688 | 0.500 0.875 |" in bench_real_data.table(record)
 
 
 def test_the_mouth_is_where_most_changes() -> None:

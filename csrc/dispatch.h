@@ -36,7 +36,8 @@ const auto& functions(const Table* table) {
   namespace avx512 {                                         \
   const Table* name parameters;                              \
   }                                                          \
-  static const Table* name parameters {                      \
+  namespace {                                                \
+  const Table* name parameters {                             \
     switch (isa()) {                                         \
       case kAvx512:                                          \
         return avx512::name arguments;                       \
@@ -45,11 +46,14 @@ const auto& functions(const Table* table) {
       default:                                               \
         return baseline::name arguments;                     \
     }                                                        \
+  }                                                          \
   }
 #else
-#define FASTRNN_DISPATCH(Table, name, parameters, arguments) \
-  namespace baseline {                                       \
-  const Table* name parameters;                              \
-  }                                                          \
-  static const Table* name parameters { return baseline::name arguments; }
+#define FASTRNN_DISPATCH(Table, name, parameters, arguments)        \
+  namespace baseline {                                              \
+  const Table* name parameters;                                     \
+  }                                                                 \
+  namespace {                                                       \
+  const Table* name parameters { return baseline::name arguments; } \
+  }
 #endif

@@ -30,7 +30,7 @@ class BlockPool {
   // layers need blocks of many sizes, but not at the same time.
   void* take(std::size_t size) {
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       const auto found = free_.lower_bound(size);
       const std::size_t most = size < kLarge ? size + size / 4 : 4 * size;
       if (found != free_.end() && found->first <= most) {
@@ -44,7 +44,7 @@ class BlockPool {
     void* block = fresh(size);
     if (block == nullptr) {
       {
-        const std::lock_guard<std::mutex> lock(mutex_);
+        const std::scoped_lock lock(mutex_);
         shrink_locked(0);
       }
       block = fresh(size);
@@ -56,7 +56,7 @@ class BlockPool {
   void give(void* block) {
     const std::size_t size = size_of(block);
     if (size <= kKept) {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       shrink_locked(kKept - size);
       try {
         free_.emplace(size, block);

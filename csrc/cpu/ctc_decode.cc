@@ -103,8 +103,8 @@ class BeamSearch {
   double result(std::size_t rank, std::vector<std::int64_t>* labels) {
     labels->clear();
     if (rank == 0) {
-      std::stable_sort(beam_.begin(), beam_.end(),
-                       [](const Entry& a, const Entry& b) { return a.total() > b.total(); });
+      std::ranges::stable_sort(
+          beam_, [](const Entry& a, const Entry& b) { return a.total() > b.total(); });
     }
     if (rank >= beam_.size()) return kNever;
     for (int p = beam_[rank].prefix; p > 0; p = prefixes_[static_cast<std::size_t>(p)].parent) {
@@ -145,7 +145,7 @@ class BeamSearch {
       std::nth_element(all.begin(), end, all.end(), better);
       all.erase(end, all.end());
     }
-    std::sort(all.begin(), all.end(), better);
+    std::ranges::sort(all, better);
   }
 
   std::ptrdiff_t classes_, blank_;
@@ -164,7 +164,7 @@ void greedy(const CtcDecode<T>& a, std::ptrdiff_t n, std::vector<double>& log_pr
   std::int64_t* out = a.labels + n * a.steps;
   for (std::ptrdiff_t t = 0; t < a.lengths[n]; ++t) {
     log_softmax(a.classes, a.logits + (n * a.steps + t) * a.classes, log_probs.data());
-    const auto best = std::max_element(log_probs.begin(), log_probs.end());
+    const auto best = std::ranges::max_element(log_probs);
     const std::int64_t label = best - log_probs.begin();
     score += *best;
     if (label != a.blank && !(a.merge_repeated && label == last)) *out++ = label;

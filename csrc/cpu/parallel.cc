@@ -245,7 +245,7 @@ class Pool {
 
     void wake() {
       {
-        const std::lock_guard<std::mutex> lock(mutex_);
+        const std::scoped_lock lock(mutex_);
         turns_.fetch_add(1, std::memory_order_release);
       }
       if (asleep_.load()) signal_.notify_one();
@@ -279,7 +279,7 @@ class Pool {
         state_.shares = std::make_unique<Share[]>(static_cast<std::size_t>(count) + 1);
         state_.members = count + 1;
       }
-      while (static_cast<int>(workers_.size()) < count) {
+      while (std::ssize(workers_) < count) {
         auto worker = std::make_unique<Worker>();
         const int rank = static_cast<int>(workers_.size()) + 1;
         workers_.reserve(workers_.size() + 1);
@@ -324,8 +324,8 @@ void forget_pool() { g_pool.store(nullptr); }
 
 int threads_from_environment() {
   if (const char* text = std::getenv("OMP_NUM_THREADS")) {
-    const int threads = std::atoi(text);
-    if (threads > 0) return threads < kMostThreads ? threads : kMostThreads;
+    const long threads = std::strtol(text, nullptr, 10);
+    if (threads > 0) return threads < kMostThreads ? static_cast<int>(threads) : kMostThreads;
   }
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);

@@ -26,7 +26,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, Any]]] = {
     "detect": (small_data.boxes, {"width": 32, "height": 24}),
     "track": (small_data.sequences, {"rendered": 1, "lessons": 2, "units": 3}),
 }
-BATCH = {"images": 16, "generate": 16}
+BATCH = {"images": 16, "generate": 16, "next-frame": 8}
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -16,7 +16,7 @@
 #pragma once
 
 #include "activation.h"
-#include "cpu/activations.h"
+#include "cells/activations.h"
 
 FASTRNN_ISA_BEGIN
 namespace {

@@ -1,5 +1,5 @@
 // Dense layers: y = act(x W + b) and its gradients, on the tiles of gemm.h.
-#include "cpu/activations.h"
+#include "cells/activations.h"
 #include "cpu/outer.h"
 #include "cpu/panels.h"
 #include "cpu/tables.h"

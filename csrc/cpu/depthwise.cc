@@ -1,6 +1,6 @@
 // Depthwise convolution: each channel by itself, lanes are filters. A channel with several filters
 // is repeated in the copy of the source, so that all loads are whole vectors.
-#include "cpu/activations.h"
+#include "cells/activations.h"
 #include "cpu/buffer.h"
 #include "cpu/parallel.h"
 #include "cpu/pixels.h"

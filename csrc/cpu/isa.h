@@ -20,3 +20,4 @@
   }
 
 #define FASTRNN_INLINE inline __attribute__((always_inline))
+#define FASTRNN_NOINLINE __attribute__((noinline))

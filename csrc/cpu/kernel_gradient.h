@@ -8,7 +8,7 @@
 // team.
 #pragma once
 
-#include "cpu/activations.h"
+#include "cells/activations.h"
 #include "cpu/buffer.h"
 #include "cpu/panels.h"
 #include "cpu/parallel.h"

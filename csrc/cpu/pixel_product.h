@@ -4,7 +4,7 @@
 // the runs are short (few channels) a table holds the place of each value instead.
 #pragma once
 
-#include "cpu/activations.h"
+#include "cells/activations.h"
 #include "cpu/boxes.h"
 #include "cpu/buffer.h"
 #include "cpu/images.h"

@@ -1,7 +1,7 @@
 // Activations and losses over the rows of a matrix. Each function does one row.
 #pragma once
 
-#include "cpu/activations.h"
+#include "cells/activations.h"
 #include "cpu/slices.h"
 
 FASTRNN_ISA_BEGIN

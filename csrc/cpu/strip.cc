@@ -2,7 +2,7 @@
 #include "cpu/strip.h"
 
 #include "cpu/accumulate.h"
-#include "cpu/activations.h"
+#include "cells/activations.h"
 
 FASTRNN_ISA_BEGIN
 namespace {

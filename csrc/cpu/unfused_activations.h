@@ -1,7 +1,7 @@
 // Activations whose derivative needs the input x: value and derivative of one register.
 #pragma once
 
-#include "cpu/activations.h"
+#include "cells/activations.h"
 
 FASTRNN_ISA_BEGIN
 namespace {

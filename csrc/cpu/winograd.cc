@@ -2,7 +2,7 @@
 // transformed domain, 16 matrices each; M = V U, output = Aᵀ M A.
 #include "cpu/winograd.h"
 
-#include "cpu/activations.h"
+#include "cells/activations.h"
 #include "cpu/boxes.h"
 #include "cpu/buffer.h"
 #include "cpu/panels.h"

@@ -4,7 +4,7 @@
 //
 // The team transforms a chunk of tiles, then shares the products of all points. Every element of dU
 // is summed chunk by chunk in order, whoever does it.
-#include "cpu/activations.h"
+#include "cells/activations.h"
 #include "cpu/buffer.h"
 #include "cpu/panels.h"
 #include "cpu/parallel.h"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "activation.h"
-#include "cpu/vmath.h"
+#include "cells/vectors.h"
 
 FASTRNN_ISA_BEGIN
 namespace {
@@ -29,7 +29,7 @@ constexpr double kSeluScale = 1.0507009873554805, kSeluAlpha = 1.673263242354377
 
 // Out of line: the rare ones must not swell the kernels' epilogues.
 template <class T>
-__attribute__((noinline)) Vec<T> activate_rare(Activation activation, Vec<T> x, T parameter) {
+FASTRNN_NOINLINE Vec<T> activate_rare(Activation activation, Vec<T> x, T parameter) {
   const Vec<T> zero = set1(T(0)), one = set1(T(1)), a = set1(parameter);
   switch (activation) {
     case Activation::kHardSigmoid:
@@ -91,7 +91,7 @@ FASTRNN_INLINE Vec<T> activate(Activation activation, Vec<T> x) {
 }
 
 template <class T>
-__attribute__((noinline)) Vec<T> gradient_rare(Activation activation, Vec<T> y, T parameter) {
+FASTRNN_NOINLINE Vec<T> gradient_rare(Activation activation, Vec<T> y, T parameter) {
   const Vec<T> zero = set1(T(0)), one = set1(T(1)), a = set1(parameter);
   switch (activation) {
     case Activation::kHardSigmoid:

@@ -29,9 +29,10 @@ MODEL_PARTS = {
 ALLOWED: dict[str, set[str]] = {
     "__main__": {"cli"},
     "_core": set(),
+    "_cuda": set(),
     "_files": set(),
-    "config": {"_core"},
-    "ops": {"_core", "config"},
+    "config": {"_core", "_cuda"},
+    "ops": {"_core", "_cuda", "config"},
     "reference": set(),
     "testing": {"reference", "ops", "config"},
     "video": set(),
@@ -95,7 +96,7 @@ def parts_used(path: Path) -> set[str]:
     names = imports_of(path)
     inside = {name.split(".")[1] for name in names if name.startswith("fastrnn.")}
     parts = {child.stem if child.is_file() else child.name for child in PACKAGE.iterdir()}
-    return inside & (parts | {"_core"})
+    return inside & (parts | {"_core", "_cuda"})
 
 
 @pytest.mark.skipif(not PACKAGE.is_dir(), reason="the sources are not beside the tests")
@@ -112,7 +113,8 @@ class TestPython:
         assert wrong == []
 
     def test_only_ops_and_config_import_the_core(self) -> None:
-        users = {part_of(path) for path in python_files() if "_core" in parts_used(path)}
+        cores = {"_core", "_cuda"}
+        users = {part_of(path) for path in python_files() if cores & parts_used(path)}
         assert users <= {"ops", "config", "__init__"}
 
     def test_the_reference_imports_numpy_alone(self) -> None:
@@ -219,7 +221,8 @@ def test_import_is_light_and_fast() -> None:
         "start = time.perf_counter()\n"
         "import fastrnn\n"
         "seconds = time.perf_counter() - start\n"
-        "heavy = {'cv2', 'h5py', 'rich', 'typer', 'torch', 'tensorflow'} & set(sys.modules)\n"
+        "heavy = {'cv2', 'h5py', 'rich', 'typer', 'torch', 'tensorflow', 'cupy'}\n"
+        "heavy &= set(sys.modules)\n"
         "print(seconds, *sorted(heavy))\n"
     )
     results = [

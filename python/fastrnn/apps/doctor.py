@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import ops
-from fastrnn.config import show_config
+from fastrnn.config import cuda_state, show_config
 from fastrnn.video import FrameReader, FrameWriter
 
 # All of these put their files into the same folder, `cv2`: only one may be installed.
@@ -35,14 +35,14 @@ def diagnose() -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict of dict
-        Sections ``machine``, ``fastrnn``, ``versions`` and ``checks``, of names to values. A
-        check's value is ``"ok"`` or says what failed.
+        Sections ``machine``, ``fastrnn``, ``cuda``, ``versions`` and ``checks``, of names to
+        values. A check's value is ``"ok"`` or says what failed.
 
     Examples
     --------
     >>> from fastrnn.apps import diagnose
     >>> sorted(diagnose())
-    ['checks', 'fastrnn', 'machine', 'versions']
+    ['checks', 'cuda', 'fastrnn', 'machine', 'versions']
     """
     return {
         "machine": {
@@ -55,9 +55,9 @@ def diagnose() -> dict[str, dict[str, Any]]:
         "fastrnn": {
             key: value
             for key, value in show_config().items()
-            if key not in {"python", "numpy", "machine"}
-        }
-        | {"cuda": "not in this build: networks run on the CPU"},
+            if key not in {"python", "numpy", "machine", "cuda"}
+        },
+        "cuda": dict(cuda_state()),
         "versions": {name: _version(name) for name in PACKAGES},
         "checks": {
             "recurrent kernel": _outcome(_run_kernel),

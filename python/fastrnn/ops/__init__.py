@@ -1,4 +1,4 @@
-"""The kernels as functions over NumPy arrays.
+"""The kernels as functions over NumPy arrays; the recurrent ones over arrays on a GPU, too.
 
 Shapes and dtypes are checked here; then the C++ core runs. N sequences, T steps, I inputs, H hidden
 units; equations in docs/equations.md.
@@ -36,6 +36,7 @@ from fastrnn.ops.embedding import (
     embedding,
     embedding_backward,
 )
+from fastrnn.ops.gpu import GpuPlan, gpu_plan, side_by_side
 from fastrnn.ops.gru import gru, gru_backward, gru_forward
 from fastrnn.ops.losses import distance_loss, sigmoid_cross_entropy, softmax_cross_entropy
 from fastrnn.ops.lstm import lstm, lstm_backward, lstm_forward
@@ -92,6 +93,7 @@ from fastrnn.ops.rnn import rnn, rnn_backward, rnn_forward
 
 __all__ = [
     "FUSED_ACTIVATIONS",
+    "GpuPlan",
     "PackedRecurrent",
     "RecurrentStream",
     "activation",
@@ -145,6 +147,7 @@ __all__ = [
     "global_average_pool_backward",
     "global_max_pool",
     "global_max_pool_backward",
+    "gpu_plan",
     "gru",
     "gru_backward",
     "gru_forward",
@@ -173,6 +176,7 @@ __all__ = [
     "rnn_backward",
     "rnn_forward",
     "sgd_update",
+    "side_by_side",
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",
     "up_sampling",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastrnn import _core
-from fastrnn.ops import _arrays, _general
-from fastrnn.ops._arrays import Array
+from fastrnn.ops import _device_run, _general
+from fastrnn.ops._arrays import CPU, Array
 from fastrnn.ops._sequence import Sequence
 
 Gradients = dict[str, Array]
@@ -51,18 +51,23 @@ def run(
         return arrays["y"], h0.copy(), None if c0 is None else c0.copy()
     if not weights.fused:
         return _general.forward(sequence, train=train)
-    op, dtype, hidden = weights.op, weights.dtype, weights.hidden
-    h_n = np.empty((batch, hidden), dtype)
-    c_n = None if c0 is None else np.empty((batch, hidden), dtype)
+    op, place, xp = weights.op, weights.place, weights.place.xp
+    dtype, wide, hidden = weights.dtype, weights.wide, weights.hidden
+    h_n = xp.empty((batch, hidden), wide)
+    c_n = None if c0 is None else xp.empty((batch, hidden), wide)
     if train:
         if arrays["mask"] is not None or arrays["reset"] is not None:
-            arrays["previous"] = np.empty((batch, steps), np.int32)
+            arrays["previous"] = xp.empty((batch, steps), np.int32)
         if c0 is not None:
-            arrays["c_all"] = _arrays.empty(op, "cache", (steps, batch, hidden), dtype)
+            arrays["c_all"] = place.empty(op, "cache", (steps, batch, hidden), wide)
         # The simple RNN needs its output alone, which it has in y, unless zoneout mixed it.
         keep = weights.cell != "rnn" or arrays["zoneout_h"] is not None
-        if keep and not (recompute and weights.cell != "rnn"):
-            arrays["saved"] = _arrays.empty(op, "cache", (steps, batch, weights.saved), dtype)
+        # On a GPU the gates are always kept.
+        if keep and not (recompute and weights.cell != "rnn" and place is CPU):
+            arrays["saved"] = place.empty(op, "cache", (steps, batch, weights.saved), dtype)
+    if place is not CPU:
+        _device_run.forward(sequence, h_n, c_n, train=train)
+        return arrays["y"], h_n, c_n
     if packed is None:
         packed = weights.core.pack(sequence.mask_per_gate)
     typed("recurrent_forward", dtype)(packed, arrays, h_n, c_n)
@@ -81,29 +86,35 @@ def backward(
     """Return the gradients of every input of the forward run."""
     sequence = cache.sequence
     weights, arrays, op = sequence.weights, sequence.arrays, cache.op
-    dtype, hidden = weights.dtype, weights.hidden
+    place, dtype, wide, hidden = weights.place, weights.dtype, weights.wide, weights.hidden
     batch, steps = sequence.shape
     state = (batch, hidden)
+
+    def given_or_none(name: str, value: object, shape: tuple[int, ...], symbols: str) -> Any:
+        kind = dtype if name == "dy" else wide
+        return None if value is None else place.shaped(op, name, value, kind, shape, symbols, dtype)
+
     given = {
-        "dy": _optional(op, "dy", dy, dtype, (batch, steps, hidden), "(N, T, H)"),
-        "dh_n": _optional(op, "dh_n", dh_n, dtype, state, "(N, H)"),
-        "dc_n": _optional(op, "dc_n", dc_n, dtype, state, "(N, H)"),
+        "dy": given_or_none("dy", dy, (batch, steps, hidden), "(N, T, H)"),
+        "dh_n": given_or_none("dh_n", dh_n, state, "(N, H)"),
+        "dc_n": given_or_none("dc_n", dc_n, state, "(N, H)"),
     }
     parameters = weights.parameters
-    written = _arrays.targets(
-        op, out, {name: array.shape for name, array in parameters.items()}, dtype,
+    written = place.targets(
+        op, out, {name: array.shape for name, array in parameters.items()}, wide,
         lambda: parameters | {name: arrays[name] for name in _READ} | given,
     )  # fmt: skip
 
+    empty = place.xp.empty
     results: dict[str, Array | None] = {
-        "x": _arrays.empty(op, "dx", (batch, steps, weights.input), dtype) if need_dx else None,
+        "x": place.empty(op, "dx", (batch, steps, weights.input), dtype) if need_dx else None,
         "bias": None,
         "peephole": None,
-        "h0": np.empty(state, dtype),
-        "c0": np.empty(state, dtype) if arrays["c0"] is not None else None,
+        "h0": empty(state, wide),
+        "c0": empty(state, wide) if arrays["c0"] is not None else None,
     }
     for name, array in parameters.items():
-        results[name] = written[name] if name in written else np.empty_like(array)
+        results[name] = written[name] if name in written else empty(array.shape, wide)
     if sequence.empty:
         for name, result in results.items():
             if result is not None:
@@ -111,6 +122,8 @@ def backward(
                 last = given.get(f"d{name[0]}_n") if name in ("h0", "c0") else None
                 if last is not None:
                     result[...] = last
+    elif place is not CPU:
+        _device_run.backward(sequence, given, results)
     elif not weights.fused:
         _general.backward(sequence, given, results)
     else:
@@ -118,9 +131,3 @@ def backward(
             weights.core, sequence.mask_per_gate, arrays, *given.values(), results
         )
     return {name: result for name, result in results.items() if result is not None}
-
-
-def _optional(
-    op: str, name: str, value: object, dtype: np.dtype[Any], shape: tuple[int, ...], symbols: str
-) -> Array | None:
-    return None if value is None else _arrays.shaped(op, name, value, dtype, shape, symbols)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fastrnn import _core
-from fastrnn.ops import _arrays
-from fastrnn.ops._arrays import Array
+from fastrnn.ops._arrays import CPU, Array, Place, check_sizes
+from fastrnn.ops._device import place_of
 
 ActivationLike = str | Callable[[Array], Array]
 
@@ -19,6 +19,7 @@ FUSED_ACTIVATIONS = frozenset(
     name for name, number in _core.ACTIVATIONS.items() if number < _core.FIRST_UNFUSED
 )
 _NAMES = {**_core.ACTIVATIONS, **_core.ROW_ACTIVATIONS}
+_KNOWN = _NAMES.keys() - {"glu"}  # which halves its input
 
 _BLOCK_LETTER = {1: "H", 3: "3H", 4: "4H"}
 
@@ -35,20 +36,23 @@ class Weights:
     peephole: Array | None
     activation: ActivationLike
     recurrent_activation: ActivationLike
+    place: Place = CPU  # where all arrays lie
     dtype: np.dtype[Any] = field(init=False)
     input: int = field(init=False)
     hidden: int = field(init=False)
+    number: int = field(init=False)  # the cell's, in the core
+    wide: np.dtype[Any] = field(init=False)  # of all but x, y, the matrices and dx, dy
     blocks: int = field(init=False)
     saved: int = field(init=False)  # values a sequence and step that training keeps
     fused: bool = field(init=False)  # whether the C++ kernels know both activations
     # Those arrays that are given, by the names of their gradients.
     parameters: dict[str, Array] = field(init=False)
-    core: Any = field(init=False)  # the same for the kernels; None unless fused
+    core: Any = field(init=False)  # the same for the CPU's kernels; None unless fused
 
     def __post_init__(self) -> None:
         self.dtype = self.kernel.dtype
         self.input, self.hidden = int(self.kernel.shape[0]), int(self.recurrent.shape[0])
-        number, self.blocks, units = _core.CELLS[self.cell]
+        self.number, self.blocks, units = _core.CELLS[self.cell]
         self.saved = units * self.hidden
         self.fused = _is_fused(self.activation) and _is_fused(self.recurrent_activation)
         every = {
@@ -57,13 +61,14 @@ class Weights:
         }  # fmt: skip
         self.parameters = {name: array for name, array in every.items() if array is not None}
         self.core = None
-        if self.fused:
+        self.wide = self.place.wide(self.dtype)
+        if self.fused and self.place is CPU:
             single = self.dtype == np.float32
             core = _core.RecurrentWeightsFloat if single else _core.RecurrentWeightsDouble
             self.core = core(
-                number,
-                _number(self.activation),
-                _number(self.recurrent_activation),
+                self.number,
+                number_of(self.activation),
+                number_of(self.recurrent_activation),
                 self.kernel,
                 self.recurrent,
                 self.bias,
@@ -85,7 +90,8 @@ def _is_fused(activation: ActivationLike) -> bool:
     return isinstance(activation, str) and activation in FUSED_ACTIVATIONS
 
 
-def _number(activation: ActivationLike) -> int:
+def number_of(activation: ActivationLike) -> int:
+    """Return an activation's number in the core."""
     assert isinstance(activation, str)
     return int(_NAMES[activation])
 
@@ -99,32 +105,35 @@ def check_weights(
     peephole: object,
     activation: ActivationLike | None,
     recurrent_activation: ActivationLike | None,
+    place: Place | None = None,
 ) -> Weights:
-    """Check shapes and dtypes of the parameters; the kernel's dtype is the call's."""
-    w = _arrays.floating(op, "kernel", kernel)
+    """Check shapes and dtypes of the parameters; the kernel's place and dtype are the call's."""
+    place = place or place_of(op, "kernel", kernel)
+    w = place.floating(op, "kernel", kernel)
     blocks = int(_core.CELLS[cell][1])
     letter = _BLOCK_LETTER[blocks]
     if w.ndim != 2 or w.shape[1] % blocks or 0 in w.shape:
         raise ValueError(f"{op}: kernel must be (I, {letter}) with I, H >= 1, got {w.shape}")
     hidden = w.shape[1] // blocks
-    _arrays.check_sizes(op, I=w.shape[0], **{letter: w.shape[1]})
+    check_sizes(op, I=w.shape[0], **{letter: w.shape[1]})
     dtype, square = w.dtype.newbyteorder("="), (hidden, w.shape[1])
-    r = _arrays.shaped(op, "recurrent_kernel", recurrent_kernel, dtype, square, f"(H, {letter})")
-    w = _arrays.contiguous(w, dtype)
+    r = place.shaped(op, "recurrent_kernel", recurrent_kernel, dtype, square, f"(H, {letter})")
+    w, wide = place.contiguous(w, dtype), place.wide(dtype)
     b = None
     if bias is not None:
         shape: tuple[int, ...] = (blocks * hidden,)
         symbols = f"({letter},)"
         if cell == "gru":
             shape, symbols = (2, 3 * hidden), "(2, 3H)"
-        b = _arrays.shaped(op, "bias", bias, dtype, shape, symbols)
+        b = place.shaped(op, "bias", bias, wide, shape, symbols, dtype)
     p = None
     if peephole is not None:
-        p = _arrays.shaped(op, "peephole", peephole, dtype, (3, hidden), "(3, H)")
+        p = place.shaped(op, "peephole", peephole, wide, (3, hidden), "(3, H)", dtype)
     return Weights(
         op, cell, w, r, b, p,
-        _activation(op, "activation", activation),
-        _activation(op, "recurrent_activation", recurrent_activation),
+        _activation(op, "activation", activation, place),
+        _activation(op, "recurrent_activation", recurrent_activation, place),
+        place,
     )  # fmt: skip
 
 
@@ -138,22 +147,25 @@ def cell_weights(
     activation: ActivationLike | None = "tanh",
     recurrent_activation: ActivationLike | None = "sigmoid",
 ) -> Weights:
-    """Check the parameters of "lstm", "gru" or "rnn"."""
+    """Check the parameters of "lstm", "gru" or "rnn", on the CPU."""
     kind = "gru_reset_before" if cell == "gru" and not reset_after else cell
     return check_weights(
         cell, kind, kernel, recurrent_kernel, bias, peephole, activation,
-        recurrent_activation if cell != "rnn" else "linear",
+        recurrent_activation if cell != "rnn" else "linear", CPU,
     )  # fmt: skip
 
 
-def _activation(op: str, name: str, value: object) -> ActivationLike:
+def _activation(op: str, name: str, value: object, place: Place) -> ActivationLike:
     if value is None:
         return "linear"
+    known = _KNOWN if place is CPU else FUSED_ACTIVATIONS
+    if isinstance(value, str) and value in known:
+        return value
+    names = ", ".join(sorted(known))
+    if place is not CPU:
+        raise ValueError(f"{op}: {name} must be one of {names} on {place.name}; got {value!r}")
     if isinstance(value, str):
-        if value in _NAMES and value != "glu":  # glu halves its input
-            return value
-        known = ", ".join(sorted(name for name in _NAMES if name != "glu"))
-        raise ValueError(f"{op}: {name} must be a callable or one of {known}; got {value!r}")
+        raise ValueError(f"{op}: {name} must be a callable or one of {names}; got {value!r}")
     if callable(value):
         return value
     raise TypeError(f"{op}: {name} must be a name or a callable, got {type(value).__name__}")
@@ -190,13 +202,13 @@ def check_sequence(
     zoneout_c: object = None,
 ) -> Sequence:
     """Check what a run over time reads, and make the array that it writes, y."""
-    op, dtype, hidden = weights.op, weights.dtype, weights.hidden
-    frames = _arrays.numbers(op, "x", x, dtype)
+    op, place, dtype, hidden = weights.op, weights.place, weights.dtype, weights.hidden
+    frames = place.numbers(op, "x", x, dtype)
     if frames.ndim != 3 or frames.shape[2] != weights.input:
         raise ValueError(f"{op}: x must be (N, T, I) = (N, T, {weights.input}), got {frames.shape}")
     batch, steps, _ = frames.shape
-    _arrays.check_sizes(op, N=batch, T=steps)
-    y = _arrays.empty(op, "y", (batch, steps, hidden), dtype)
+    check_sizes(op, N=batch, T=steps)
+    y = place.empty(op, "y", (batch, steps, hidden), dtype)
     state = (batch, hidden)
     has_c = weights.cell == "lstm"
     if c0 is not None and not has_c:
@@ -204,27 +216,27 @@ def check_sequence(
     if mask is not None and lengths is not None:
         raise ValueError(f"{op}: give mask or lengths, not both")
     if lengths is not None:
-        mask = _arrays.mask_of_lengths(op, lengths, batch, steps)
+        mask = place.mask_of_lengths(op, lengths, batch, steps)
     elif mask is not None:
-        mask = _arrays.flags(op, "mask", mask, (batch, steps))
+        mask = place.flags(op, "mask", mask, (batch, steps))
     if reset is not None:
-        reset = _arrays.flags(op, "reset", reset, (batch, steps))
+        reset = place.flags(op, "reset", reset, (batch, steps))
     x_mask = _gate_mask(weights, "dropout_mask", dropout_mask, batch, weights.input, "I")
     h_mask = _gate_mask(
         weights, "recurrent_dropout_mask", recurrent_dropout_mask, batch, hidden, "H"
     )
     arrays = {
-        "x": _arrays.strided(frames, dtype),
-        "h0": _state(op, "h0", h0, dtype, state),
-        "c0": _state(op, "c0", c0, dtype, state) if has_c else None,
+        "x": place.strided(frames, dtype),
+        "h0": _state(weights, "h0", h0, state),
+        "c0": _state(weights, "c0", c0, state) if has_c else None,
         "mask": mask,
         "reset": reset,
         "reverse": bool(reverse),
         "y": y,
         "x_mask": x_mask,
         "h_mask": h_mask,
-        "zoneout_h": _zoneout(op, "zoneout_h", zoneout_h, dtype, (batch, steps, hidden)),
-        "zoneout_c": _zoneout(op, "zoneout_c", zoneout_c, dtype, (batch, steps, hidden)),
+        "zoneout_h": _zoneout(weights, "zoneout_h", zoneout_h, (batch, steps, hidden)),
+        "zoneout_c": _zoneout(weights, "zoneout_c", zoneout_c, (batch, steps, hidden)),
         "saved": None,
         "c_all": None,
         "previous": None,
@@ -233,12 +245,12 @@ def check_sequence(
     return Sequence(weights, arrays, (batch, steps), per_gate)
 
 
-def _state(
-    op: str, name: str, value: object, dtype: np.dtype[Any], shape: tuple[int, int]
-) -> Array:
+def _state(weights: Weights, name: str, value: object, shape: tuple[int, int]) -> Array:
+    place, wide = weights.place, weights.wide
     if value is None:
-        return np.zeros(shape, dtype)
-    return _arrays.shaped(op, name, value, dtype, shape, "(N, H)")
+        zeros: Array = place.xp.zeros(shape, wide)
+        return zeros
+    return place.shaped(weights.op, name, value, wide, shape, "(N, H)", weights.dtype)
 
 
 def _gate_mask(
@@ -247,29 +259,32 @@ def _gate_mask(
     """As (G, N, size), the first stride 0 where all gates share one mask."""
     if value is None:
         return None
-    op, dtype, blocks = weights.op, weights.dtype, weights.blocks
-    array = _arrays.numbers(op, name, value, dtype)
+    op, place, wide, blocks = weights.op, weights.place, weights.wide, weights.blocks
+    array = place.numbers(op, name, value, wide, weights.dtype)
     if array.shape not in ((batch, size), (blocks, batch, size)):
         raise ValueError(
             f"{op}: {name} must be (N, {letter}) = {(batch, size)} or "
             f"(G, N, {letter}) = {(blocks, batch, size)}, got {array.shape}"
         )
-    array = _arrays.contiguous(array, dtype)
+    array = place.contiguous(array, wide)
     if array.ndim == 3 and blocks == 1:
         array = array[0]
-    return np.broadcast_to(array, (blocks, batch, size))
+    every: Array = place.xp.broadcast_to(array, (blocks, batch, size))
+    return every
 
 
 def _zoneout(
-    op: str, name: str, value: object, dtype: np.dtype[Any], shape: tuple[int, int, int]
+    weights: Weights, name: str, value: object, shape: tuple[int, int, int]
 ) -> Array | None:
     if value is None:
         return None
-    array = _arrays.numbers(op, name, value, dtype)
-    if array.ndim == 0:
-        array = np.full(shape[2:], array, dtype)
-    elif array.shape != shape:
+    op, place, wide = weights.op, weights.place, weights.wide
+    array = place.numbers(op, name, value, wide, weights.dtype)
+    if array.ndim and array.shape != shape:
         raise ValueError(f"{op}: {name} must be a number or (N, T, H) = {shape}, got {array.shape}")
-    if array.size and not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError(f"{op}: {name} must lie in 0..1, got {array.min()}..{array.max()}")
-    return np.broadcast_to(_arrays.contiguous(array, dtype), shape)
+    known = place.known(op, name, value, array)
+    if known is not None and known.size and not (known.min() >= 0 and known.max() <= 1):
+        raise ValueError(f"{op}: {name} must lie in 0..1, got {known.min()}..{known.max()}")
+    array = place.contiguous(array, wide) if array.ndim else place.xp.full(shape[2:], array, wide)
+    every: Array = place.xp.broadcast_to(array, shape)
+    return every

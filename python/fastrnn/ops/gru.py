@@ -67,7 +67,8 @@ def gru(
     Parameters
     ----------
     x : array (N, T, I)
-        N sequences of T steps. float32 or float64, as the weights.
+        N sequences of T steps. float32 or float64, as the weights; on a GPU, where all arrays may
+        lie together, float32, bfloat16 or float16 (docs/cuda.md).
     kernel, recurrent_kernel : array (I, 3H), (H, 3H)
         Gates in the order z, r, n.
     bias : array (2, 3H) or (3H,), optional
@@ -153,7 +154,7 @@ def gru_forward(
         As for :func:`gru`.
     recompute : bool
         Keep only the states and compute the gates again when going back: about a third of the
-        memory for a third more arithmetic.
+        memory for a third more arithmetic. On a GPU they are always kept.
 
     Returns
     -------

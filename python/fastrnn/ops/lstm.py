@@ -70,7 +70,8 @@ def lstm(
     Parameters
     ----------
     x : array (N, T, I)
-        N sequences of T steps. float32 or float64, as the weights.
+        N sequences of T steps. float32 or float64, as the weights; on a GPU, where all arrays may
+        lie together, float32, bfloat16 or float16 (docs/cuda.md).
     kernel, recurrent_kernel : array (I, 4H), (H, 4H)
         Gates in the order i, f, g, o.
     bias : array (4H,), optional
@@ -157,7 +158,7 @@ def lstm_forward(
         As for :func:`lstm`.
     recompute : bool
         Keep only the states and compute the gates again when going back: about a third of the
-        memory for a third more arithmetic.
+        memory for a third more arithmetic. On a GPU they are always kept.
 
     Returns
     -------

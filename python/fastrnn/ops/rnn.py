@@ -60,7 +60,8 @@ def rnn(
     Parameters
     ----------
     x : array (N, T, I)
-        N sequences of T steps. float32 or float64, as the weights.
+        N sequences of T steps. float32 or float64, as the weights; on a GPU, where all arrays may
+        lie together, float32, bfloat16 or float16 (docs/cuda.md).
     kernel, recurrent_kernel : array (I, H), (H, H)
         One block: h = activation(x W + h R + b).
     bias : array (H,), optional
@@ -142,7 +143,7 @@ def rnn_forward(
         As for :func:`rnn`.
     recompute : bool
         Keep only the states and compute the gates again when going back: about a third of the
-        memory for a third more arithmetic.
+        memory for a third more arithmetic. On a GPU they are always kept.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 python benchmarks/bench_recurrent.py [--quick] [--cells lstm,gru] [--modes inference,step]
                                      [--threads 2] [--peers-only] [--json FILE]
+                                     [--device cuda [--dtypes float32,bfloat16]]
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import cuda_bench
+import cuda_runners
 import harness
 import memory
 import targets
@@ -181,11 +184,21 @@ def run_mode(bench: Bench, mode: str, cell: str, shapes: Sequence[Shape]) -> Non
 def _arguments() -> argparse.Namespace:
     parser = options(__doc__ or "", MODES)
     parser.add_argument("--cells", type=names_of(CELLS), default=list(CELLS))
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--dtypes",
+        type=names_of(tuple(cuda_runners.MODES)),
+        default=["float32", "bfloat16"],
+        help="with --device cuda",
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     args = _arguments()
+    if args.device == "cuda":
+        cuda_bench.main(args)
+        return
     report = Report("bench_recurrent", args)
     bench = Bench(args.threads, report.effort, ours=not args.peers_only)
     report.limit(bench)

@@ -34,11 +34,11 @@ class FastRnn:
         run, x = self._packed().run, self.problem.x
         return Candidate(name, lambda: run(x, **options), self._states)
 
-    def inference_unpacked(self) -> Candidate:
+    def inference_unpacked(self, *, name: str = "fastrnn op", **options: Any) -> Candidate:
         """The functional call, which packs the weights each time."""
         op = getattr(self.ops, self.problem.op)
-        x, weights, options = self.problem.x, self.weights, self.options
-        return Candidate("fastrnn op", lambda: op(x, *weights, **options), self._states)
+        x, weights, options = self.problem.x, self.weights, {**self.options, **options}
+        return Candidate(name, lambda: op(x, *weights, **options), self._states)
 
     def training(self, *, name: str = name, **options: Any) -> Candidate:
         """Forward, then gradients of x and of every weight for a given dy."""

@@ -75,19 +75,25 @@ class Torch:
                 for parameter, weight in zip(module.parameters(), weights, strict=True):
                     parameter.copy_(self.torch.from_numpy(np.ascontiguousarray(weight)))
 
-    def _time_major(self, array: NDArray[Any]) -> Any:
-        return self.torch.from_numpy(np.ascontiguousarray(array.transpose(1, 0, 2)))
+    def tensor(self, array: NDArray[Any]) -> Any:
+        return self.torch.from_numpy(np.ascontiguousarray(array))
+
+    def array(self, tensor: Any) -> NDArray[Any]:
+        return tensor.detach().numpy()  # type: ignore[no-any-return]
+
+    def time_major(self, array: NDArray[Any]) -> Any:
+        return self.tensor(array.transpose(1, 0, 2))
 
     def _states(self, result: Any) -> Arrays:
         y, state = result
-        found = {"y": y.detach().numpy().transpose(1, 0, 2)}
+        found = {"y": self.array(y).transpose(1, 0, 2)}
         states = state if isinstance(state, tuple) else (state,)
         for name, value in zip(("h_n", "c_n"), states, strict=False):
-            found[name] = value.detach().numpy()[0]
+            found[name] = self.array(value)[0]
         return found
 
     def inference(self) -> Candidate:
-        x, layer, mode = self._time_major(self.problem.x), self.layer, self.torch.inference_mode
+        x, layer, mode = self.time_major(self.problem.x), self.layer, self.torch.inference_mode
 
         def call() -> Any:
             with mode():
@@ -97,8 +103,8 @@ class Torch:
 
     def training(self) -> Candidate:
         """Forward, then gradients of x and of every weight for a given dy."""
-        x = self._time_major(self.problem.x).requires_grad_()
-        dy = self._time_major(self.problem.dy)
+        x = self.time_major(self.problem.x).requires_grad_()
+        dy = self.time_major(self.problem.dy)
         layer, grad = self.layer, self.torch.autograd.grad
         wanted = (x, *layer.parameters())
 
@@ -106,21 +112,21 @@ class Torch:
             y, _ = layer(x)
             return y, grad(y, wanted, dy)
 
-        def arrays(result: Any) -> Arrays:
-            y, grads = result
-            dx, dw, dr, db, drb = (g.numpy() for g in grads)
-            bias = _restore(db, self.order)
-            if self.problem.reset_after:
-                bias = np.stack([bias, _restore(drb, self.order)])
-            return {
-                "y": y.detach().numpy().transpose(1, 0, 2),
-                "dx": dx.transpose(1, 0, 2),
-                "dkernel": _restore(dw.T, self.order),
-                "drecurrent_kernel": _restore(dr.T, self.order),
-                "dbias": bias,
-            }
+        return Candidate(self.name, call, lambda result: self._gradients(*result))
 
-        return Candidate(self.name, call, arrays)
+    def _gradients(self, y: Any, grads: Any) -> Arrays:
+        """Those of x and of the layer's parameters, in our layout."""
+        dx, dw, dr, db, drb = map(self.array, grads)
+        bias = _restore(db, self.order)
+        if self.problem.reset_after:
+            bias = np.stack([bias, _restore(drb, self.order)])
+        return {
+            "y": self.array(y).transpose(1, 0, 2),
+            "dx": dx.transpose(1, 0, 2),
+            "dkernel": _restore(dw.T, self.order),
+            "drecurrent_kernel": _restore(dr.T, self.order),
+            "dbias": bias,
+        }
 
     def steps(self) -> list[Candidate]:
         """One step with the state kept, by layer and by cell."""

@@ -45,7 +45,9 @@ step_build() {
 
 
 step_test() {
-  timeout 420 "$python" -m pytest -q -W default -p no:cacheprovider -m cuda \
+  local parallel=()
+  if "$python" -c 'import xdist' 2>/dev/null; then parallel=(-n 4); fi
+  timeout 420 "$python" -m pytest -q -W default -p no:cacheprovider -m cuda "${parallel[@]}" \
     --junitxml="$out/tests.xml" tests/test_cuda_*.py
 }
 
@@ -54,7 +56,7 @@ step_sanitize() {
   local tool status=0
   for tool in memcheck racecheck synccheck; do
     echo "-- $tool"
-    timeout 150 compute-sanitizer --tool "$tool" --error-exitcode 9 --log-file "$out/$tool.txt" \
+    FASTRNN_NO_POOL=1 timeout 150 compute-sanitizer --tool "$tool" --error-exitcode 9 --log-file "$out/$tool.txt" \
       "$python" -m pytest -q -W default -p no:cacheprovider -m cuda tests/test_cuda_recurrent.py \
       -k 'every_tier and (peephole-37 or gru-7) and (float32 or bfloat16)' || status=1
     tail -n 3 "$out/$tool.txt"

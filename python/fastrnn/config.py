@@ -17,6 +17,7 @@ __all__ = [
     "cuda_state",
     "epsilon",
     "get_num_threads",
+    "isa",
     "set_cuda_math",
     "set_epsilon",
     "set_num_threads",
@@ -54,6 +55,11 @@ def set_epsilon(value: float) -> None:
     if not value > 0:
         raise ValueError(f"set_epsilon: value must be above 0, got {value!r}")
     _epsilon = float(value)
+
+
+def isa() -> str:
+    """Return the instruction set that the CPU's kernels use: "baseline", "avx2" or "avx512"."""
+    return str(_core.ISA)
 
 
 def get_num_threads() -> int:
@@ -188,7 +194,7 @@ def show_config() -> dict[str, Any]:
 
     return {
         "version": __version__,
-        "isa": _core.ISA,
+        "isa": isa(),
         "available_isas": _core.AVAILABLE_ISAS,
         "threads": get_num_threads(),
         "compiler": _core.COMPILER,

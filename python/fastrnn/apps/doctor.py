@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import ops
-from fastrnn.config import cuda_state, show_config
+from fastrnn.config import show_config
 from fastrnn.video import FrameReader, FrameWriter
 
 # All of these put their files into the same folder, `cv2`: only one may be installed.
@@ -44,6 +44,7 @@ def diagnose() -> dict[str, dict[str, Any]]:
     >>> sorted(diagnose())
     ['checks', 'cuda', 'fastrnn', 'machine', 'versions']
     """
+    config = show_config()
     return {
         "machine": {
             "system": platform.platform(),
@@ -54,10 +55,10 @@ def diagnose() -> dict[str, dict[str, Any]]:
         },
         "fastrnn": {
             key: value
-            for key, value in show_config().items()
+            for key, value in config.items()
             if key not in {"python", "numpy", "machine", "cuda"}
         },
-        "cuda": dict(cuda_state()),
+        "cuda": config["cuda"],
         "versions": {name: _version(name) for name in PACKAGES},
         "checks": {
             "recurrent kernel": _outcome(_run_kernel),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastrnn import layers, ops
-from fastrnn.config import show_config
+from fastrnn.config import get_num_threads, isa
 from fastrnn.layers.affine import Affine
 from fastrnn.layers.convolution_base import Windowed
 from fastrnn.layers.fused_cells import FusedCell
@@ -79,10 +79,9 @@ def explain(model: Any, strict: bool = False) -> Explanation:
 
 
 def _notes(model: Any) -> list[str]:
-    config = show_config()
-    threads = config["threads"]
+    threads = get_num_threads()
     count = f"up to {threads} threads" if threads > 1 else "one thread"
-    notes = [f"{model.name}: {model.dtype.name}, {config['isa']} kernels, {count}"]
+    notes = [f"{model.name}: {model.dtype.name}, {isa()} kernels, {count}"]
     objective = model.objective
     if objective is not None:
         flags = objective.fuses(model.final_activation)

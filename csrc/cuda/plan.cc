@@ -12,11 +12,12 @@ namespace {
 // A model of a step's time, in a multiprocessor's cycles: good enough to compare ways of cutting,
 // not a prediction. The waits are round numbers for what is published of Ampere and Hopper.
 constexpr double kGridWait = 1500, kClusterWait = 350, kBlockWait = 60;
+constexpr double kRemoteStore = 4;  // of a warp, to another block of the cluster
 constexpr double kFetchLatency = 700, kL2BytesPerCycle = 28;
 constexpr double kPointwise = 500;
 constexpr double kTileLatency = 60;  // from one step over the terms to a warp's next
-constexpr double kLaunches = 10000;      // tier C: a product of few rows and a kernel, one after
-                                         // the other
+constexpr double kLaunches = 10000;  // tier C: a product of few rows and a kernel, one after
+                                     // the other
 constexpr double kProductEfficiency = 0.6;
 constexpr double kCyclesPerMicrosecond = 1600;
 
@@ -145,8 +146,12 @@ class Planner {
         std::max(work / rate(p_, limits_.compute_capability) / kProductEfficiency,
                  tile_steps * kTileLatency);
     const double rounds = s.row_tiles() * ((kTileRows * s.units + kThreads - 1) / kThreads);
-    double exchange = s.unit_groups == 1 ? kBlockWait : kClusterWait;
-    if (!s.cluster) {
+    double exchange = kBlockWait;
+    if (s.cluster && s.unit_groups > 1) {
+      const double published =
+          static_cast<double>(s.rows) * s.units * (p_.backward ? columns_.state_gates : 1);
+      exchange = kClusterWait + published / kWarp * s.unit_groups * kRemoteStore;
+    } else if (!s.cluster) {
       exchange = kGridWait + kFetchLatency +
                  static_cast<double>(s.row_tiles()) * kTileRows * s.depth * s.value_bytes /
                      kL2BytesPerCycle;

@@ -1,5 +1,5 @@
-// Parts of a band whose pixels all find the same taps inside of the source. Where zeros around small
-// images are a good part of a pass, their products are left out, and nothing is copied.
+// Parts of a band whose pixels all find the same taps inside of the source. Where zeros around
+// small images are a good part of a pass, their products are left out, and nothing is copied.
 #pragma once
 
 #include "cpu/pixels.h"

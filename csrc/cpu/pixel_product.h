@@ -203,8 +203,7 @@ class PixelProduct {
   }
 
   // The patches of a group, pixel after pixel; rows then points to them.
-  void write_patches(const Source<T>& source, const Band& band, int group,
-                     const Member& me) const {
+  void write_patches(const Source<T>& source, const Band& band, int group, const Member& me) const {
     const T* base = source.base(band, me.copy);
     for_each_pixel(band, pass_, source, images_.out_size, [&](int p, ptrdiff_t from, ptrdiff_t) {
       T* to = me.patches + static_cast<size_t>(p) * depth_;
@@ -222,8 +221,8 @@ class PixelProduct {
     const T* b = kernel_ ? kernel_ + panels_[p].unit0 : packed(group, p);
     const ptrdiff_t channel = images_.im2col ? 0 : static_cast<ptrdiff_t>(group) * group_in_;
     if (images_.im2col || by_table_) {
-      out[0] = {nullptr,      images_.im2col ? k : channel,     depth,
-                b + k * width, width, by_table_ ? table_ + k : nullptr};
+      out[0] = {nullptr, images_.im2col ? k : channel,    depth, b + k * width,
+                width,   by_table_ ? table_ + k : nullptr};
       return 1;
     }
     const Axis* a = pass_.axis;
@@ -237,12 +236,9 @@ class PixelProduct {
                                 begin + (box.taps[2].last - column) * group_in_},
                                {done, end});
       if (met.count() == 0) continue;
-      out[used++] = {nullptr,
-                     source_.tap(tap) + channel + met.first - begin,
-                     met.count(),
-                     b + met.first * width,
-                     width,
-                     nullptr};
+      out[used++] = {nullptr,     source_.tap(tap) + channel + met.first - begin,
+                     met.count(), b + met.first * width,
+                     width,       nullptr};
     }
     return used;
   }
@@ -258,9 +254,8 @@ class PixelProduct {
     for (int k = 0; k <= last; k += depth_part_) {
       for (int i = 0; i < boxes; ++i) {
         const Box& box = me.boxes[i];
-        Strip<T> strip{box.count,   me.rows + box.first, me.to + box.first,
-                       me.segments, 0,                   bias,
-                       panel.units, images_.activation};
+        Strip<T> strip{box.count, me.rows + box.first, me.to + box.first, me.segments, 0,
+                       bias,      panel.units,         images_.activation};
         const int depth = k < last ? depth_part_ : depth_ - k;
         strip.used = list_segments(group, p, k, depth, box, me.segments);
         strip.add = add && (k < last || last == 0);

@@ -1,8 +1,8 @@
 // See strip.h.
 #include "cpu/strip.h"
 
-#include "cpu/accumulate.h"
 #include "cells/activations.h"
+#include "cpu/accumulate.h"
 
 FASTRNN_ISA_BEGIN
 namespace {

@@ -68,7 +68,7 @@ void Blas::check(BlasStatus status, const char* what) const {
 const Blas& blas(const std::vector<std::string>& folders) {
   static std::mutex mutex;
   static std::optional<Blas> found;
-  const std::lock_guard<std::mutex> lock(mutex);
+  const std::scoped_lock lock(mutex);
   if (!found) found = open(folders);
   return *found;
 }

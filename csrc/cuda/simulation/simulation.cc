@@ -19,9 +19,11 @@ void run_blocks(const Plan& plan, const Steps<typename Product::S>& steps, int b
   std::vector<std::vector<float>> memory(
       count, std::vector<float>(plan.shared_bytes / sizeof(float), float_of(0xffffffffu)));
   std::vector<char*> shared;
+  shared.reserve(count);
   for (auto& block : memory) shared.push_back(reinterpret_cast<char*>(block.data()));
   std::vector<std::vector<typename B::Warp>> warps(count);
   std::vector<B> blocks;
+  blocks.reserve(count);
   for (int i = 0; i < count; ++i) {
     warps[i].resize(kWarps);
     const int group = i / shape.unit_groups * shape.unit_groups;
@@ -52,7 +54,7 @@ class HostQueue {
  public:
   HostQueue(const Problem& problem, const Plan& plan) : p_(problem), plan_(plan) {}
 
-  void zero(void* memory, std::size_t bytes) { memset(memory, 0, bytes); }
+  static void zero(void* memory, std::size_t bytes) { memset(memory, 0, bytes); }
 
   template <class Fn>
   void each(std::int64_t count, const Fn& fn) {
@@ -68,7 +70,7 @@ class HostQueue {
     for (int b = 0; b < g.batch; ++b) {
       const S* a = g.a + b * g.a_stride;
       for (int i = 0; i < g.m; ++i) {
-        std::fill(row.begin(), row.end(), 0.0f);
+        std::ranges::fill(row, 0.0f);
         for (int k = 0; k < g.k; ++k) {
           const float value = to_float(a[g.transpose_a ? k * g.lda + i : i * g.lda + k]);
           for (int j = 0; j < g.n; ++j) {

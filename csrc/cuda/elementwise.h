@@ -231,7 +231,7 @@ struct SumPeepholes {
     for (std::int64_t r = rows * part / part_count; r < end; ++r) {
       const int n = static_cast<int>(r / a.chunk), t = a.first + static_cast<int>(r % a.chunk);
       if (!a.valid(n, t)) continue;
-      S saved[kMaxColumns];
+      S saved[kMaxColumns] = {};
       load_saved(a, n, t, unit, saved);
       const S* d = a.dsums + r * a.columns.count * a.padded + unit;
       const float c_prev = a.c_after(n, a.before(n, t), unit);

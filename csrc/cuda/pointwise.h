@@ -227,7 +227,7 @@ struct BackwardInputs {
   int from;  // the step whose output this one started from
   S dy, h_prev;
   float c_prev;
-  S saved[kMaxColumns];  // the simple network, which saves nothing: its output
+  S saved[kMaxColumns] = {};  // the simple network, which saves nothing: its output
 };
 
 template <class S>

@@ -35,7 +35,7 @@ MODES: dict[str, tuple[str, str, float]] = {
     "3xtf32": ("float32", "3xtf32", 2.0**-20),
     "tf32": ("float32", "tf32", 2.0**-10),
     "float16": ("float16", "float32", 2.0**-9),
-    "bfloat16": ("bfloat16", "float32", 2.0**-6),
+    "bfloat16": ("bfloat16", "float32", 2.0**-5.5),
 }
 
 

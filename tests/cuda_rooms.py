@@ -29,13 +29,16 @@ ROOMS = [
     *([pytest.param("gpu", marks=pytest.mark.cuda)] if shutil.which("nvidia-smi") else []),
 ]
 # How matrices are multiplied: dtype of the weights, cuda_math, the largest error forward as a share
-# of the result's norm, a few roundings; gradients may err twice as much.
+# of the result's norm, a few roundings; gradients may err twice as much, those of a single unit
+# 2.25 times: nothing averages the rounding of its gates, which are kept in 16 bits. In the worst
+# case (gru_before-unit, bfloat16: 0.0316, others have 0.0312) rounding nothing but the gates moves
+# the bias' gradient by 0.023 of its norm in float64, rounding all that is stored by 0.027.
 MODES: dict[str, tuple[str, str, float]] = {
     "float32": ("float32", "float32", 0.0),  # held to the CPU's budget
     "3xtf32": ("float32", "3xtf32", 2.0**-20),
     "tf32": ("float32", "tf32", 2.0**-10),
     "float16": ("float16", "float32", 2.0**-9),
-    "bfloat16": ("bfloat16", "float32", 2.0**-5.5),
+    "bfloat16": ("bfloat16", "float32", 2.0**-6),
 }
 
 
@@ -137,18 +140,18 @@ def problem_in(mode: str, case: Case) -> tuple[Problem, Problem]:
 
 
 def assert_within(
-    mode: str, name: str, got: Any, truth: Any, plain: Any, depth: int, backward: bool = False
+    mode: str, name: str, got: Any, truth: Any, plain: Any, depth: int, factor: float = 0.0
 ) -> None:
-    """Hold a result to the mode's budget."""
+    """Hold a result to the mode's budget, a gradient to `factor` times that."""
     got = np.asarray(got)
     if mode == "float32":
-        assert_close_to_reference(got, truth, plain, depth=depth, backward=backward, name=name)
+        assert_close_to_reference(got, truth, plain, depth=depth, backward=factor > 0, name=name)
         return
     got = got.astype(np.float64)
     assert got.shape == truth.shape, name
     assert np.isfinite(got).all(), f"{name} is not finite"
     error, scale = np.linalg.norm(got - truth), np.linalg.norm(truth)
-    allowed = MODES[mode][2] * (2 if backward else 1)
+    allowed = MODES[mode][2] * (factor or 1.0)
     assert error <= allowed * max(scale, 1e-6), (
         f"{name}: error {error / max(scale, 1e-6):.3g} of the scale, {allowed:.3g} allowed"
     )

@@ -60,9 +60,10 @@ def check(room: Room, mode: str, one: Case) -> None:
     assert gradients.keys() == truth[1].keys()
     if mode in ("float16", "bfloat16", "tf32") and one.arguments.get("activation") == "relu":
         return  # a sum that rounds to the other side of the kink has the other derivative
+    factor = 2.25 if one.sizes[3] == 1 else 2.0
     for name, exact in truth[1].items():
         results = gradients[name], exact, plain[1][name]
-        assert_within(mode, f"d{name}", *results, one.depth_backward, backward=True)
+        assert_within(mode, f"d{name}", *results, one.depth_backward, factor)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -152,7 +152,8 @@ def test_a_kernel_on_another_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 def test_float64_stays_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_cupy(monkeypatch)
     kernel = OnGpu(arguments(dtype=np.float64)["kernel"])
-    with pytest.raises(TypeError, match=r"^lstm: kernel must be float32(, | or )float16.*, got float64$"):
+    known = "float32(, float16 or bfloat16| or float16)"  # bfloat16 with ml_dtypes
+    with pytest.raises(TypeError, match=f"^lstm: kernel must be {known}, got float64$"):
         ops.lstm(**arguments() | {"kernel": kernel})
 
 

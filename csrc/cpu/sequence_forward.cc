@@ -18,7 +18,7 @@ class ForwardRun {
         segment_(seq_.steps) {
     // With a handful of rows a step's tiles are thin; the input's part then goes through full
     // tiles, for the rows of many steps at once, while they are in cache.
-    const bool thin = seq_.batch <= kThinBatch && seq_.steps > 1 && !kTwoStages;
+    const bool thin = seq_.batch <= kThinBatch && seq_.steps > 1;
     chunk_ = thin ? kChunkRows / seq_.batch : 0;
     if (chunk_ > seq_.steps) chunk_ = seq_.steps;
     if (division_.tracks > 1) {
@@ -82,6 +82,8 @@ class ForwardRun {
     const T** x_mask;
     const T** h_mask;
     const T** sums;
+    const T** second_sums;
+    T** y;
     ForwardRow<T>* cell;
     T* masked;
   };
@@ -100,18 +102,23 @@ class ForwardRun {
       m.x_mask = layout.template take<const T*>(rows);
       m.h_mask = layout.template take<const T*>(n);
       m.sums = layout.template take<const T*>(n);
+      m.second_sums = layout.template take<const T*>(kTwoStages ? n : 0);
+      m.y = layout.template take<T*>(kTwoStages ? n : 0);
       m.cell = layout.template take<ForwardRow<T>>(n);
       m.masked = layout.template take<T>(seq_.x_mask || seq_.h_mask ? step_.mask_scratch() : 0);
       if (members_) members_[i] = m;
     }
     const size_t states = n * step_.geo.hidden;
-    projected_ = layout.template take<T>(chunk_ ? rows * row_lanes() : 0);
+    projected_ = layout.template take<T>(chunk_ ? rows * row_lanes(step_) : 0);
+    second_projected_ =
+        layout.template take<T>(chunk_ && kTwoStages ? rows * row_lanes(second_) : 0);
     c_ = layout.template take<T>(Cell::kHasMemory && !seq_.c_all ? states : 0);
     handed_ = layout.template take<T>(kTwoStages ? 2 * states : 0);
   }
 
-  size_t row_lanes() const {
-    return static_cast<size_t>(step_.geo.panels.count()) * kPanelLanes<T>;
+  template <class Stage>
+  static size_t row_lanes(const Stage& stage) {
+    return static_cast<size_t>(stage.geo.panels.count()) * kPanelLanes<T>;
   }
 
   int time(int s) const { return seq_.reverse ? seq_.steps - 1 - s : s; }
@@ -156,9 +163,16 @@ class ForwardRun {
         if (seq_.x_mask) me.x_mask[r] = seq_.x_mask + n * seq_.x_mask_batch;
       }
     }
-    team.each(step_.geo.panels.count(),
-              [&](int p) { step_.project(p, p + 1, rows, projected_, row_lanes(), me.masked); });
+    project(step_, rows, projected_, me, team);
+    if constexpr (kTwoStages) project(second_, rows, second_projected_, me, team);
     team.barrier();
+  }
+
+  template <class Stage>
+  static void project(const Stage& stage, const StepRows<T>& rows, T* out, const Member& me,
+                      const Team& team) {
+    team.each(stage.geo.panels.count(),
+              [&](int p) { stage.project(p, p + 1, rows, out, row_lanes(stage), me.masked); });
   }
 
   // The rows that this step computes, and the bookkeeping of those that it does not.
@@ -186,9 +200,9 @@ class ForwardRun {
       T* c = nullptr;
       if (Cell::kHasMemory) c = seq_.c_all ? seq_.c_all + kept * hidden : c_ + row;
       if (chunk_) {
-        me.sums[count] =
-            projected_ +
-            row_lanes() * ((s % chunk_) * (part.rows.end - part.rows.begin) + n - part.rows.begin);
+        const size_t ahead = (s % chunk_) * (part.rows.end - part.rows.begin) + n - part.rows.begin;
+        me.sums[count] = projected_ + ahead * row_lanes(step_);
+        if (kTwoStages) me.second_sums[count] = second_projected_ + ahead * row_lanes(second_);
       } else {
         me.x[count] = seq_.x + n * seq_.x_batch + t * seq_.x_step;
         if (seq_.x_mask) me.x_mask[count] = seq_.x_mask + n * seq_.x_mask_batch;
@@ -206,7 +220,7 @@ class ForwardRun {
           saved};
       if constexpr (kTwoStages) {
         // The first stage's z and r h'; y waits for the second.
-        me.sums[count] = y;
+        me.y[count] = y;
         me.cell[count].h = handed_ + 2 * row;
         me.cell[count].c = handed_ + 2 * row + hidden;
       }
@@ -223,12 +237,13 @@ class ForwardRun {
   }
 
   // The second stage reads what the first handed on, and writes y.
-  static void to_second(const StepRows<T>& rows, const Member& me) {
+  static void to_second(StepRows<T>& rows, const Member& me) {
+    if (rows.sums) rows.sums = me.second_sums;
     for (int i = 0; i < rows.count; ++i) {
       ForwardRow<T>& row = me.cell[i];
       me.h[i] = row.c;
       row.c_prev = row.h;
-      row.h = const_cast<T*>(me.sums[i]);
+      row.h = me.y[i];
     }
   }
 
@@ -243,7 +258,8 @@ class ForwardRun {
   Member* members_ = nullptr;
   T* c_ = nullptr;          // inference's memory, updated in place
   T* projected_ = nullptr;  // a chunk's input part: a thin batch is shared by units, so are these
-  T* handed_ = nullptr;     // (N, 2, H): what the first of two stages hands on
+  T* second_projected_ = nullptr;  // of the second of two stages
+  T* handed_ = nullptr;            // (N, 2, H): what the first of two stages hands on
 };
 
 template <class T, class Cell>

@@ -172,6 +172,29 @@ def test_the_front_end_normalizes_and_splices(rng: np.random.Generator) -> None:
         FrontEnd(LogMel(RATE, 12), context=4)
 
 
+def test_quiet_before_and_after_a_word_is_left_out(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    word = 0.3 * np.sin(2 * np.pi * 900 * np.arange(0.2 * RATE) / RATE)
+    word[600:1000] *= 1e-3  # a stop inside a word is part of it
+    padded = np.pad(word, (2400, 4000))  # 0.3 s and 0.5 s
+    quiet = padded + rng.normal(0, 1e-3, len(padded))
+    path = write_wav(tmp_path / "x.wav", quiet)
+    front_end = FrontEnd(LogMel(RATE, 12), trim=5.0)
+    whole = FRONT_END.read(Recording(path, ""))
+    frames = front_end.read(Recording(path, ""))
+    start = next(i for i in range(len(whole)) if np.array_equal(whole[i], frames[0]))
+    np.testing.assert_array_equal(frames, whole[start : start + len(frames)])
+    # The word lies in the frames that begin between 0.275 and 0.5 s; three more on either side.
+    assert abs(start - (27.5 - 3)) <= 2
+    assert abs(start + len(frames) - (50 + 3)) <= 2
+    assert FrontEnd.from_dict(front_end.to_dict()) == front_end
+    silence = write_wav(tmp_path / "silence.wav", np.zeros(RATE))
+    assert front_end.read(Recording(silence, "")).shape == (98, 12)
+    with pytest.raises(ValueError, match=r"trim must be positive, got 0\.0"):
+        FrontEnd(LogMel(RATE, 12), trim=0.0)
+
+
 def test_a_part_of_a_recording_is_its_samples(tmp_path: Path, rng: np.random.Generator) -> None:
     samples = rng.uniform(-0.5, 0.5, RATE)
     path = write_wav(tmp_path / "x.wav", samples)

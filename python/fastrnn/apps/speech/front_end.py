@@ -18,6 +18,8 @@ FloatArray = npt.NDArray[np.float32]
 # Nats; about that of log-mel frames of speech over their floor.
 _DEVIATION = np.float32(1.5)
 
+_MARGIN = 3  # frames of quiet that are kept before and after a word: a soft consonant may lie there
+
 
 @dataclass(frozen=True)
 class FrontEnd:
@@ -34,6 +36,10 @@ class FrontEnd:
     dynamics : float
         Nats under the loudest value at which everything quieter fades into a floor; so rooms and
         microphones with more noise than others sound alike.
+    trim : float, optional
+        Nats under the loudest frame. What is quieter before the first frame above that and after
+        the last is left out, so that it does not matter how soon somebody speaks. For recordings
+        of a single word; by default nothing is left out.
 
     Examples
     --------
@@ -49,12 +55,15 @@ class FrontEnd:
     context: int = 5
     stride: int = 2
     dynamics: float = 6.0
+    trim: float | None = None
 
     def __post_init__(self) -> None:
         if self.context < 1 or self.context % 2 == 0:
             raise ValueError(f"FrontEnd: context must be odd and positive, got {self.context}")
         if self.stride < 1:
             raise ValueError(f"FrontEnd: stride must be at least 1, got {self.stride}")
+        if self.trim is not None and self.trim <= 0:
+            raise ValueError(f"FrontEnd: trim must be positive, got {self.trim}")
 
     @property
     def width(self) -> int:
@@ -73,7 +82,14 @@ class FrontEnd:
         """As `read`, given the samples of the file."""
         rate = self.log_mel.sample_rate
         stop = None if recording.stop is None else round(recording.stop * rate)
-        return self.log_mel(samples[round(recording.start * rate) : stop])
+        frames = self.log_mel(samples[round(recording.start * rate) : stop])
+        return frames if self.trim is None else self._trimmed(frames, self.trim)
+
+    @staticmethod
+    def _trimmed(frames: FloatArray, trim: float) -> FloatArray:
+        loudness = np.logaddexp.reduce(frames, axis=1)
+        loud = np.flatnonzero(~(loudness <= loudness.max() - trim))  # all, should there be a NaN
+        return frames[max(loud[0] - _MARGIN, 0) : loud[-1] + 1 + _MARGIN]
 
     def normalized(self, frames: FloatArray) -> FloatArray:
         """Frames over a floor, with mean zero over the recording; how loud it is has no effect.

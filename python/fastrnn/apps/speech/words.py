@@ -133,7 +133,7 @@ def train_words(
     options, run = options or WordOptions(), run or TrainingRun()
     found = find_words(folder, label=options.label, words=options.words)
     words = sorted({each.text for each in found})
-    front_end = FrontEnd(LogMel(options.sample_rate, options.mels), context=7, stride=3)
+    front_end = FrontEnd(LogMel(options.sample_rate, options.mels), context=7, stride=3, trim=5.0)
     train, held = read_parts(found, options, front_end, run.progress)
     run.start("words", folder, options)
     model = build_network(front_end, len(words), options, pooled=True)
@@ -151,7 +151,7 @@ def train_words(
             truth,
             front_end,
             batch_size=size,
-            variation=Variation(),
+            variation=Variation(noise=0.2),
             seed=options.seed,
         ),
         SpeechBatches(held.frames, held_truth, front_end, batch_size=size),

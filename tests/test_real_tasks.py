@@ -1,0 +1,132 @@
+"""Each task of `fastrnn train` on a little of real data: better than chance after a minute."""
+
+from __future__ import annotations
+
+import gzip
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastrnn import apps
+from fastrnn.apps import TrainingRun
+from fastrnn.audio import read_wav
+
+pytestmark = [pytest.mark.data, pytest.mark.slow]
+
+
+def part_of(data_dir: Path, name: str) -> Path:
+    folder = data_dir / name
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing")
+    return folder
+
+
+@pytest.fixture
+def digits(tmp_path: Path, data_dir: Path) -> Path:
+    """The first 2000 of MNIST's, of which a tenth is held back below."""
+    folder, count = part_of(data_dir, "mnist"), 2000
+    for name, header, size in (("images-idx3", 16, 28 * 28), ("labels-idx1", 8, 1)):
+        with gzip.open(folder / f"train-{name}-ubyte.gz") as file:
+            content = bytearray(file.read(header + count * size))
+        content[4:8] = count.to_bytes(4, "big")
+        (tmp_path / f"train-{name}-ubyte").write_bytes(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("network", "epochs", "accuracy"), [("rows-lstm", 5, 0.6), ("cnn", 3, 0.8)]
+)
+def test_digits_are_classified(digits: Path, network: str, epochs: int, accuracy: float) -> None:
+    options = apps.ImageOptions(network=network, epochs=epochs, validation=0.1)
+    run = TrainingRun(digits / "run")
+    result = apps.train_image_classifier(digits, options, run=run)
+    assert result.evaluation is not None
+    assert result.evaluation.confusion.sum() == 200
+    assert result.evaluation.accuracy >= accuracy  # chance 0.1
+
+
+def test_digits_are_made(digits: Path) -> None:
+    run = TrainingRun(digits / "run")
+    generator = apps.train_pictures(digits, apps.PictureOptions(epochs=2, validation=0.1), run=run)
+    assert generator.generate(3, seed=1).shape == (3, 28, 28, 1)
+    judged = run.results["validation"]
+    assert judged["real"]["distance"] < judged["made"]["distance"] < judged["noise"]["distance"]
+
+
+def test_words_of_another_speaker_are_recognized(tmp_path: Path, data_dir: Path) -> None:
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for path in part_of(data_dir, "fsdd").glob("[178]_*.wav"):  # one, seven, eight
+        _, speaker, number = path.stem.split("_")
+        if speaker != "lucas" and int(number) % 3 == 0:
+            (sounds / path.name).symlink_to(path)
+    run = TrainingRun(tmp_path / "run")
+    options = apps.WordOptions(epochs=12, validation_match="_jackson_")
+    recognizer = apps.train_words(sounds, options, run=run)
+    assert recognizer.names == ("1", "7", "8")
+    assert run.results["validation"]["accuracy"] >= 0.6  # chance 1/3
+
+
+def test_sequences_of_words_are_recognized(
+    tmp_path: Path, data_dir: Path, rng: np.random.Generator
+) -> None:
+    folder = part_of(data_dir, "fsdd")
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for number in range(120):
+        digits = rng.choice(["1", "7", "8"], 2)
+        said = [folder / f"{digit}_jackson_{10 + number % 40}.wav" for digit in digits]
+        samples = np.concatenate([read_wav(path, sample_rate=8000)[0] for path in said])
+        with wave.open(str(sounds / f"{number}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes((samples * 32767).astype("<i2").tobytes())
+        (sounds / f"{number}.txt").write_text(" ".join(digits), encoding="utf-8")
+    run = TrainingRun(tmp_path / "run")
+    apps.train_sentences(sounds, apps.SentenceOptions(epochs=12), run=run)
+    judged = run.results["validation"]
+    assert judged["word_error_rate"] < 0.5 * judged["baseline"]["word_error_rate"]
+
+
+def test_words_are_found_in_sentences(tmp_path: Path, data_dir: Path) -> None:
+    folder = part_of(data_dir, "grid_s1")
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for path in sorted((folder / "audio8k").glob("*.wav"))[:60]:
+        (sounds / path.name).symlink_to(path)
+        (sounds / f"{path.stem}.align").symlink_to(folder / "align" / f"{path.stem}.align")
+    run = TrainingRun(tmp_path / "run")
+    options = apps.LabelOptions(media="sound", any_label=True, epochs=6)
+    apps.train_labels(sounds, options, run=run)
+    judged = run.results["validation"]
+    assert judged["accuracy"] > (1 + judged["baseline"]) / 2  # half of the mistakes saved
+
+
+def test_next_frames_are_predicted(tmp_path: Path, data_dir: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for path in part_of(data_dir, "weizmann").glob("*/*_w*.avi"):  # walk, wave1, wave2
+        (clips / path.name).symlink_to(path)
+    run = TrainingRun(tmp_path / "run")
+    options = apps.NextFrameOptions(epochs=1, width=48, height=36, validation_match="^daria_")
+    apps.train_next_frame(clips, options, run=run)
+    errors = {(row["method"], row["steps"]): row["psnr"] for row in run.results["errors"]}
+    for steps in (1, 5):
+        assert errors["model", steps] > errors["last frame", steps] + 1  # dB
+
+
+def test_a_walker_is_detected(tmp_path: Path, data_dir: Path) -> None:
+    folder = part_of(data_dir, "tracking") / "otb_crossing"
+    boxes = np.loadtxt(folder / "groundtruth_rect.txt")
+    pictures = sorted((folder / "img").glob("*.jpg"))
+    rows = ["image,x,y,w,h,class"]
+    for path, box in list(zip(pictures, boxes, strict=True))[::2]:
+        (tmp_path / path.name).symlink_to(path)
+        rows.append(",".join([path.name, *(f"{value:g}" for value in box), "walker"]))
+    (tmp_path / "boxes.csv").write_text("\n".join(rows), encoding="utf-8")
+    run = TrainingRun(tmp_path / "run")
+    options = apps.DetectorOptions(epochs=30, width=120, height=80, validation=0.25)
+    apps.train_detector(tmp_path, options, run=run)
+    judged = run.results["validation"]
+    assert judged["map50"] > 0.5 > judged["baseline"]

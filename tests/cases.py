@@ -203,6 +203,18 @@ ROWS: dict[str, tuple[tuple[int, int, int, int], dict[str, Any], dict[str, Any]]
     "dropout_gates": ((7, 5, 3, 16), {"dropout": "gates", "recurrent_dropout": "gates"}, {}),
     "zoneout": ((2, 7, 3, 5), {"zoneout": "scalar"}, {}),
     "zoneout_array": ((3, 7, 2, 17), {"zoneout": "array"}, {}),
+    # A thin batch, whose inputs' part is computed for many steps at once.
+    "all_thin": (
+        (4, 50, 5, 17),
+        {
+            "mask": "rows",
+            "reset": True,
+            "dropout": "gates",
+            "recurrent_dropout": "gates",
+            "gain": 0.6,
+        },
+        {"reverse": True},
+    ),
     "all": (
         (7, 10, 5, 17),
         {

@@ -186,8 +186,8 @@ def test_quiet_before_and_after_a_word_is_left_out(
     start = next(i for i in range(len(whole)) if np.array_equal(whole[i], frames[0]))
     np.testing.assert_array_equal(frames, whole[start : start + len(frames)])
     # The word lies in the frames that begin between 0.275 and 0.5 s; three more on either side.
-    assert abs(start - (27.5 - 3)) <= 2
-    assert abs(start + len(frames) - (50 + 3)) <= 2
+    assert abs(start - (27.5 - 3)) <= 1.5
+    assert abs(start + len(frames) - (50 + 3)) <= 1.5
     assert FrontEnd.from_dict(front_end.to_dict()) == front_end
     silence = write_wav(tmp_path / "silence.wav", np.zeros(RATE))
     assert front_end.read(Recording(silence, "")).shape == (98, 12)

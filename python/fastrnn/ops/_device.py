@@ -24,6 +24,10 @@ class Gpu(Place):
         self.kernels = kernels  # fastrnn._cuda
         self.floats = (np.dtype(np.float32), np.dtype(np.float16), *_bfloat16())
 
+    def _right_padded(self, lengths: Array, values: list[int], steps: int) -> Array:
+        mask: Array = self.xp.arange(steps) < lengths[:, None]
+        return mask.view(np.uint8)
+
     def to_array(self, op: str, name: str, value: object) -> Array:
         """Return CuPy's array of this GPU; the stream that writes somebody else's is waited for."""
         array: Any

@@ -44,7 +44,7 @@ class Variation:
     warp: float = 0.15
     tempo: float = 0.25
     colour: float = 0.7
-    noise: float = 0.5
+    noise: float = 0.2
     mask: float = 0.2
 
     def spoken(self, frames: npt.ArrayLike, random: np.random.Generator) -> FloatArray:

@@ -38,8 +38,8 @@ class FrontEnd:
         microphones with more noise than others sound alike.
     trim : float, optional
         Nats under the loudest frame. What is quieter before the first frame above that and after
-        the last is left out, so that it does not matter how soon somebody speaks. For recordings
-        of a single word; by default nothing is left out.
+        the last is left out but for 30 ms, so that it does not matter how soon somebody speaks;
+        noise louder than that stays. For single words; by default nothing is left out.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class FrontEnd:
         return self.context * self.log_mel.mels
 
     def read(self, recording: Recording) -> FloatArray:
-        """Log-mel frames (frames, mels) of a recording, or of its part."""
+        """Log-mel frames (frames, mels) of a recording, or of its part, trimmed as `trim` says."""
         return self.part(self.samples(recording.path), recording)
 
     def samples(self, path: Path) -> FloatArray:

@@ -33,7 +33,7 @@ from fastrnn.losses import CTC
 from fastrnn.metrics import LabelErrorRate, edit_distance
 
 BEAM_WIDTH = 16
-VARIATION = Variation(warp=0.1, tempo=0.1, colour=0.3, noise=0.2, mask=0.1)
+VARIATION = Variation(warp=0.1, tempo=0.1, colour=0.3, mask=0.1)
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def train_words(
             truth,
             front_end,
             batch_size=size,
-            variation=Variation(noise=0.2),
+            variation=Variation(),
             seed=options.seed,
         ),
         SpeechBatches(held.frames, held_truth, front_end, batch_size=size),

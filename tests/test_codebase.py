@@ -138,7 +138,8 @@ class TestPython:
 
     def test_nothing_is_left_unfinished(self) -> None:
         marks = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b")
-        sources = [*python_files(), *CSRC.rglob("*.h"), *CSRC.rglob("*.cc")]
+        kernels = (path for kind in ("*.h", "*.cc", "*.cu", "*.cuh") for path in CSRC.rglob(kind))
+        sources = [*python_files(), *kernels]
         assert [str(path) for path in sources if marks.search(path.read_text("utf-8"))] == []
 
 

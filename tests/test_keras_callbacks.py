@@ -21,7 +21,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-class Stub:
+class FakeModel:
     """As much of a model as callbacks need; its weights say which epoch it is."""
 
     def __init__(self) -> None:
@@ -42,9 +42,11 @@ class Stub:
     save_weights = save
 
 
-def run(callback: Any, rows: list[dict[str, float]], batches: int = 0) -> tuple[Any, Stub, Any]:
+def run(
+    callback: Any, rows: list[dict[str, float]], batches: int = 0
+) -> tuple[Any, FakeModel, Any]:
     """Epochs with these logs; returns the logs as the callback left them."""
-    model, left = Stub(), []
+    model, left = FakeModel(), []
     callback.set_model(model)
     callback.set_params({"verbose": 0, "epochs": len(rows), "steps": batches})
     callback.on_train_begin()

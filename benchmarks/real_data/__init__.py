@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from real_data import fir_action, generation, grid_lips, mnist, speech, tracking, weizmann
+from real_data import (
+    detection,
+    fir_action,
+    generation,
+    grid_lips,
+    mnist,
+    speech,
+    tracking,
+    weizmann,
+)
 from real_data.task import Task
 
-MODULES = (mnist, weizmann, fir_action, grid_lips, speech, tracking, generation)
+MODULES = (mnist, weizmann, fir_action, grid_lips, speech, tracking, detection, generation)
 TASKS: dict[str, Task] = {task.name: task for module in MODULES for task in module.TASKS}

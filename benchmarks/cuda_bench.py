@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import harness
@@ -180,6 +181,16 @@ def describe() -> Row:
     return found
 
 
+def _summary(rows: Iterable[Row]) -> list[Row]:
+    return list(summarize(row for row in rows if "error" not in row))
+
+
+def _write(path: Path | None, described: Row, rows: list[Row]) -> None:
+    if path:
+        document = {"machine": described, "rows": rows, "summary": _summary(rows)}
+        harness.write_json(path, document)
+
+
 def main(args: argparse.Namespace) -> None:
     """Measure and print; write everything where `--json` says."""
     described = describe()
@@ -187,15 +198,17 @@ def main(args: argparse.Namespace) -> None:
     rounds = args.rounds or (7 if args.quick else 15)
     kinds = [kind for kind in KINDS if kind.split()[0] in args.modes]
     rows: list[Row] = []
+    # Small ones first, so that most is there should time run out.
+    shapes = sorted(QUICK if args.quick else PUBLISHED + ODD, key=lambda s: s.n * s.t * (s.i + s.h))
     for cell in [cell for cell in CELLS if cell in args.cells]:
-        shapes = QUICK if args.quick else PUBLISHED + ODD
-        of_cell = [
-            compare(cell, kind, mode, shape, rounds)
-            for shape in shapes
-            for kind in kinds
-            for mode in args.dtypes
-        ]
-        rows += of_cell
+        of_cell: list[Row] = []
+        for shape in shapes:
+            new = [
+                compare(cell, kind, mode, shape, rounds) for kind in kinds for mode in args.dtypes
+            ]
+            of_cell += new
+            rows += new
+            _write(args.json, described, rows)
         for kind in kinds:
             for mode in args.dtypes:
                 table = _table(
@@ -203,10 +216,6 @@ def main(args: argparse.Namespace) -> None:
                 )
                 print(f"\n{kind}, {cell}, {mode}\n{table}", flush=True)
     failed = [row for row in rows if "error" in row]
-    summary = list(summarize(row for row in rows if "error" not in row))
-    print(f"\nSpeed-up over cuDNN\n{_summary_table(summary)}")
-    if args.json:
-        document = {"machine": described, "rows": rows, "summary": summary}
-        harness.write_json(args.json, document)
+    print(f"\nSpeed-up over cuDNN\n{_summary_table(_summary(rows))}")
     if failed:
         raise SystemExit(f"{len(failed)} of {len(rows)} failed")

@@ -92,7 +92,7 @@ class CudaTorch(Torch):
 
     def _packed(self, kind: str, lengths: NDArray[np.int64]) -> Candidate:
         """Sequences of several lengths: packed beforehand, and left packed."""
-        torch, layer = self.torch, self.layer
+        torch, layer = self.torch, self.layer.train(kind == "training")
         rnn, steps = torch.nn.utils.rnn, torch.from_numpy(lengths)
         x, dy = (
             rnn.pack_padded_sequence(self.time_major(array), steps, enforce_sorted=False)

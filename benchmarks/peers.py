@@ -93,7 +93,8 @@ class Torch:
         return found
 
     def inference(self) -> Candidate:
-        x, layer, mode = self.time_major(self.problem.x), self.layer, self.torch.inference_mode
+        x, mode = self.time_major(self.problem.x), self.torch.inference_mode
+        layer = self.layer.eval()  # else cuDNN keeps what a backward pass would need
 
         def call() -> Any:
             with mode():
@@ -105,7 +106,7 @@ class Torch:
         """Forward, then gradients of x and of every weight for a given dy."""
         x = self.time_major(self.problem.x).requires_grad_()
         dy = self.time_major(self.problem.dy)
-        layer, grad = self.layer, self.torch.autograd.grad
+        layer, grad = self.layer.train(), self.torch.autograd.grad
         wanted = (x, *layer.parameters())
 
         def call() -> Any:
@@ -130,7 +131,7 @@ class Torch:
 
     def steps(self) -> list[Candidate]:
         """One step with the state kept, by layer and by cell."""
-        torch, layer, cell = self.torch, self.layer, self.cell
+        torch, layer, cell = self.torch, self.layer.eval(), self.cell
         frame = torch.from_numpy(self.problem.x[:, 0])
         sequence = frame.unsqueeze(0)
         n, h = self.problem.shape.n, self.problem.shape.h

@@ -32,11 +32,13 @@ ROOMS = [
 # of the result's norm, a few roundings; gradients may err twice as much, those of a single unit
 # 2.25 times: nothing averages the rounding of its gates, which are kept in 16 bits. In the worst
 # case (gru_before-unit, bfloat16: 0.0316, others have 0.0312) rounding nothing but the gates moves
-# the bias' gradient by 0.023 of its norm in float64, rounding all that is stored by 0.027.
+# the bias' gradient by 0.023 of its norm in float64, rounding all that is stored by 0.027. TF32: of
+# the factors of its products cuBLAS may cut the low 13 bits off, as the simulation does, which errs
+# in one direction; with factors that are rounded 2**-10 would do.
 MODES: dict[str, tuple[str, str, float]] = {
     "float32": ("float32", "float32", 0.0),  # held to the CPU's budget
     "3xtf32": ("float32", "3xtf32", 2.0**-20),
-    "tf32": ("float32", "tf32", 2.0**-10),
+    "tf32": ("float32", "tf32", 2.0**-8.5),
     "float16": ("float16", "float32", 2.0**-9),
     "bfloat16": ("bfloat16", "float32", 2.0**-6),
 }

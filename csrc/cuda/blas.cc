@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <mutex>
+#include <new>
 #include <optional>
 #include <stdexcept>
 
@@ -60,6 +61,8 @@ Blas open(const std::vector<std::string>& folders) {
 }  // namespace
 
 void Blas::check(BlasStatus status, const char* what) const {
+  constexpr BlasStatus kOutOfMemory = 3;
+  if (status == kOutOfMemory) throw std::bad_alloc();
   if (status != 0) {
     throw std::runtime_error(std::string("cuBLAS: ") + what + ": " + status_string(status));
   }

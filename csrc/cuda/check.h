@@ -18,6 +18,12 @@ inline void check(cudaError_t error, const char* what) {
   throw std::runtime_error(std::string("CUDA: ") + what + ": " + cudaGetErrorString(error));
 }
 
+// For calls that may fail: the error is taken back here, too.
+inline bool succeeds(cudaError_t error) {
+  if (error != cudaSuccess) cudaGetLastError();
+  return error == cudaSuccess;
+}
+
 // Makes a device current for as long as it lives.
 class CurrentDevice {
  public:

@@ -8,7 +8,7 @@
 
 namespace fastrnn::cuda {
 
-// Never throw: without a driver there are no devices and its version is 0.
+// Without a driver there are no devices, and its version is 0.
 std::vector<Limits> devices();
 int driver_version();
 

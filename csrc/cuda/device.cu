@@ -1,5 +1,7 @@
 // cuda.h on the GPU.
 #include <map>
+#include <mutex>
+#include <new>
 
 #include "cuda/blas.h"
 #include "cuda/cuda.h"
@@ -41,6 +43,17 @@ const Limits& cached_limits(int device) {
                               : known.emplace(device, limits_of(device)).first->second;
 }
 
+// On a full GPU cuBLAS says no more than that it could not be initialized.
+void create_handle(BlasHandle* handle) {
+  constexpr std::size_t kEnough = std::size_t{64} << 20;
+  const BlasStatus status = blas().create(handle);
+  std::size_t free = kEnough, total;
+  if (status != 0 && cudaMemGetInfo(&free, &total) == cudaSuccess && free < kEnough) {
+    throw std::bad_alloc();
+  }
+  blas().check(status, "cublasCreate");
+}
+
 void run(const Problem& p, const Plan& plan, const Arrays& arrays, void* workspace, void* stream) {
   const CurrentDevice current(p.device);
   const auto on = static_cast<cudaStream_t>(stream);
@@ -63,7 +76,7 @@ BlasSession::BlasSession(int device, cudaStream_t stream, void* workspace) : wor
   lock_ = std::unique_lock<std::mutex>(*mutex);
   BlasHandle& handle = (*handles)[device];
   if (!handle) {
-    blas().check(blas().create(&handle), "cublasCreate");
+    create_handle(&handle);
     blas().check(blas().set_math_mode(handle, kBlasKeepPrecision), "cublasSetMathMode");
   }
   handle_ = handle;
@@ -107,13 +120,16 @@ PersistentLaunch::PersistentLaunch(const Problem& problem, const Plan& plan, cud
     attribute_.val.clusterDim.y = attribute_.val.clusterDim.z = 1;
     config_.numAttrs = 1;
   }
+  // The limits belong to the kernel, whichever thread launches it: always the most there is.
+  int device;
+  check(cudaGetDevice(&device), "cudaGetDevice");
   check(cudaFuncSetAttribute(kernel_, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             static_cast<int>(plan.shared_bytes)),
+                             static_cast<int>(cached_limits(device).shared_bytes)),
         "cudaFuncSetAttribute");
   constexpr int kPortableCluster = 8;
   if (s.cluster && s.unit_groups > kPortableCluster) {
-    check(cudaFuncSetAttribute(kernel_, cudaFuncAttributeNonPortableClusterSizeAllowed, 1),
-          "cudaFuncSetAttribute");
+    allowed_ =
+        succeeds(cudaFuncSetAttribute(kernel_, cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
   }
 }
 
@@ -121,7 +137,7 @@ bool PersistentLaunch::fits() const {
   const Shape& s = plan_.shape;
   if (s.cluster && s.unit_groups > 1) {
     int clusters = 0;
-    return cudaOccupancyMaxActiveClusters(&clusters, kernel_, &config_) == cudaSuccess &&
+    return allowed_ && succeeds(cudaOccupancyMaxActiveClusters(&clusters, kernel_, &config_)) &&
            clusters > 0;
   }
   int blocks = 0, device;
@@ -135,10 +151,7 @@ bool PersistentLaunch::fits() const {
 
 std::vector<Limits> devices() {
   int count = 0;
-  if (cudaGetDeviceCount(&count) != cudaSuccess) {
-    cudaGetLastError();
-    return {};
-  }
+  if (!succeeds(cudaGetDeviceCount(&count))) return {};
   std::vector<Limits> result;
   for (int device = 0; device < count; ++device) result.push_back(cached_limits(device));
   return result;

@@ -31,6 +31,7 @@ class PersistentLaunch {
  private:
   const Plan& plan_;
   const void* kernel_;
+  bool allowed_ = true;  // a cluster this large
   cudaLaunchAttribute attribute_{};
   cudaLaunchConfig_t config_{};
 };

@@ -1,5 +1,6 @@
 // The GPU's runs on the host: the same orchestration and the same kernels, block after block.
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 
 #include "cuda/cuda.h"
@@ -63,6 +64,7 @@ class HostQueue {
 
   template <class S, class Out>
   void gemm(const Gemm<S, Out>& g) {
+    const bool tf32 = std::is_same_v<S, float> && p_.math == Math::kTf32;
     if (g.lda < (g.transpose_a ? g.m : g.k) || g.ldb < (g.transpose_b ? g.k : g.n) || g.ldc < g.n) {
       throw std::logic_error("gemm: a leading dimension is too small");
     }
@@ -72,9 +74,9 @@ class HostQueue {
       for (int i = 0; i < g.m; ++i) {
         std::ranges::fill(row, 0.0f);
         for (int k = 0; k < g.k; ++k) {
-          const float value = to_float(a[g.transpose_a ? k * g.lda + i : i * g.lda + k]);
+          const float value = factor(a[g.transpose_a ? k * g.lda + i : i * g.lda + k], tf32);
           for (int j = 0; j < g.n; ++j) {
-            row[j] += value * to_float(g.b[g.transpose_b ? j * g.ldb + k : k * g.ldb + j]);
+            row[j] += value * factor(g.b[g.transpose_b ? j * g.ldb + k : k * g.ldb + j], tf32);
           }
         }
         Out* c = g.c + b * g.c_stride + i * g.ldc;
@@ -107,6 +109,14 @@ class HostQueue {
   }
 
  private:
+  // What a product takes of a number: of TF32 cuBLAS may cut the low bits off, which is worse than
+  // to round them.
+  template <class S>
+  static float factor(S value, bool tf32) {
+    const float whole = to_float(value);
+    return tf32 ? std::bit_cast<float>(std::bit_cast<std::uint32_t>(whole) & 0xffffe000u) : whole;
+  }
+
   template <class Pass, class S>
   void persistent(const Steps<S>& steps, int begin, int end) {
     const int tiles = plan_.shape.tiles;

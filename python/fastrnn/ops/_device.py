@@ -15,6 +15,7 @@ class Gpu(Place):
     """The memory of a GPU. Nothing here waits for it: values that lie there are not looked at."""
 
     kind = "a CuPy array"
+    bases = False  # what came by DLPack has none either
 
     def __init__(self, number: int, cupy: Any, kernels: Any) -> None:
         self.name = f"GPU {number}"

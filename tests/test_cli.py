@@ -232,6 +232,22 @@ def test_broken_clips_are_named_skipped_and_counted(clips: Path, tmp_path: Path)
     ]
 
 
+@pytest.mark.filterwarnings("default::fastrnn.video.VideoWarning")
+def test_a_clip_that_is_cut_off_is_used_and_told_of(clips: Path, tmp_path: Path) -> None:
+    whole = (clips / "left" / "person0_left.avi").read_bytes()
+    cut = clips / "left" / "cut.avi"
+    cut.write_bytes(whole[: len(whole) // 2])
+    line = re.compile(rf"^fastrnn: {re.escape(str(cut))}: ends after \d+ of {FRAMES} frames$", re.M)
+    try:
+        assert len(line.findall(run("train", clips, "--epochs", 1, "--out", tmp_path, *SMALL))) == 1
+        told = run("predict", tmp_path / "train1" / "model.keras", cut)
+    finally:
+        cut.unlink()
+    assert len(line.findall(told)) == 1
+    assert f"{cut}: " in told.splitlines()[0]  # and a class for what can be read
+    assert json.loads((tmp_path / "train1" / "results.json").read_text())["skipped"] == {}
+
+
 def test_errors_are_one_line(clips: Path, tmp_path: Path) -> None:
     def error(*arguments: object, code: int = 1) -> str:
         output = run("train", *arguments, "--out", tmp_path / "out", code=code)

@@ -12,13 +12,20 @@ import numpy as np
 import pytest
 
 from fastrnn.data import VideoDataset
-from fastrnn.video import FrameReader, Preprocessing, VideoError, read_clip, sample_frames
+from fastrnn.video import (
+    FrameReader,
+    Preprocessing,
+    VideoError,
+    VideoWarning,
+    read_clip,
+    sample_frames,
+)
 from fastrnn.video._pyav import has_pyav
 
 # Frames that decode, and their size (height, width) as shown; of the container's own words many
 # are wrong. Without a frame, what is said instead.
 FILES: dict[str, tuple[int, int, int] | str] = {
-    "apache2_decord__corrupted.mp4": (28, 720, 1280),  # says 50
+    "apache2_decord__corrupted.mp4": (28, 720, 1280),  # says 50, of which it warns
     "apache2_decord__video_0.mov": (3, 320, 568),
     "apache2_decord__video_90.mov": (3, 568, 320),  # to be turned
     "apache2_tfio__small.mp4": (166, 320, 560),
@@ -58,6 +65,7 @@ FILES: dict[str, tuple[int, int, int] | str] = {
     "mpl2_mp4parse__minimal.mp4": (1, 240, 320),
 }
 BROKEN = sorted(name for name, wanted in FILES.items() if isinstance(wanted, str))
+CUT_OFF = {"apache2_decord__corrupted.mp4": "ends after 28 of 50 frames"}
 BACKENDS = [
     "opencv",
     pytest.param("pyav", marks=pytest.mark.skipif(not has_pyav(), reason="PyAV is not installed")),
@@ -66,9 +74,15 @@ BACKENDS = [
 # Reads every file; prints what came of each, and how many files and bytes are held after the
 # first and after the last round over those that are short.
 READ_ALL = """
-import json, os, sys
+import json, os, sys, warnings
 from pathlib import Path
-from fastrnn.video import FrameReader, VideoError
+from fastrnn.video import FrameReader, VideoError, VideoWarning
+
+warnings.simplefilter("always", VideoWarning)
+warned = {}
+def note(message, *_, **__):
+    warned.setdefault(Path(str(message).split(": ")[0]).name, str(message).split(": ")[1])
+warnings.showwarning = note
 
 def read(path):
     try:
@@ -99,7 +113,7 @@ for _ in range(10):
     for path in small:
         read(path)
     rounds.append(held() if Path("/proc/self/statm").exists() else (0, 0))
-print(json.dumps([found, rounds]))
+print(json.dumps([found, rounds, warned]))
 """
 
 
@@ -112,7 +126,7 @@ def folder(data_dir: Path) -> Path:
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
-def report(request: pytest.FixtureRequest, folder: Path) -> tuple[str, dict[str, Any], Any]:
+def report(request: pytest.FixtureRequest, folder: Path) -> tuple[str, dict[str, Any], Any, Any]:
     """A crash or a file that hangs ends the process, not the tests."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", READ_ALL, str(folder), request.param],
@@ -127,7 +141,7 @@ def report(request: pytest.FixtureRequest, folder: Path) -> tuple[str, dict[str,
 
 @pytest.mark.data
 def test_every_file_gives_its_frames_or_one_sentence(report: Any) -> None:
-    backend, found, _ = report
+    backend, found, _, _ = report
     assert sorted(found) == sorted(FILES)
     for name, wanted in FILES.items():
         got = found[name]
@@ -144,8 +158,13 @@ def test_every_file_gives_its_frames_or_one_sentence(report: Any) -> None:
 
 
 @pytest.mark.data
+def test_a_file_that_is_cut_off_warns_and_no_other(report: Any) -> None:
+    assert report[3] == CUT_OFF
+
+
+@pytest.mark.data
 def test_nothing_is_held_on_to(report: Any) -> None:
-    _, _, rounds = report
+    _, _, rounds, _ = report
     files, sizes = zip(*rounds, strict=True)
     assert len(set(files[1:])) == 1
     assert sizes[-1] - sizes[3] < 4 << 20
@@ -163,10 +182,14 @@ def test_a_file_without_frames_is_named(folder: Path, name: str) -> None:
 def test_a_data_set_leaves_out_what_cannot_be_read(folder: Path) -> None:
     names = [name for name in FILES if name < "ccby4" or name > "mpl2"]
     settings = Preprocessing(width=8, height=8, window=4, stride=4, fps=10)
-    with pytest.warns(UserWarning, match="skipped: ") as caught:
+    with pytest.warns(UserWarning, match="skipped: |ends after ") as caught:
         dataset = VideoDataset([folder / name for name in names], settings, batch_size=16)
     assert sorted(Path(path).name for path in dataset.skipped) == BROKEN
-    assert len(caught) == len(BROKEN)
+    cut_off = [str(each.message) for each in caught if each.category is VideoWarning]
+    assert cut_off == [f"{folder / name}: {why}" for name, why in CUT_OFF.items()]
+    others = [str(each.message) for each in caught if each.category is not VideoWarning]
+    assert len(others) == len(BROKEN)
+    assert all(text.startswith("skipped: ") for text in others)
     assert len(dataset.paths) == len(names) - len(BROKEN)
     assert sum(len(x) for x in dataset) == len(dataset.starts)
 

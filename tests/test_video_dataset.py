@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from fastrnn.video import (
     FrameWriter,
     Preprocessing,
     VideoError,
+    VideoWarning,
     clip_windows,
     read_clip,
 )
 from fastrnn.video._opencv import OpenCVDecoder
 from fastrnn.video._pyav import has_pyav
 
+PYAV = pytest.mark.skipif(not has_pyav(), reason="PyAV is not installed")
 BITS = 10  # a frame shows its number and its clip's, as bars
 
 
@@ -251,6 +254,30 @@ def test_bad_clips_are_named_once_and_counted(clips: list[Path], tmp_path: Path)
             VideoDataset(clips[:2], settings(), labels)
 
 
+@pytest.mark.parametrize("backend", ["opencv", pytest.param("pyav", marks=PYAV)])
+def test_a_clip_that_is_cut_off_is_used_and_named(clips: list[Path], backend: str) -> None:
+    whole = clips[0].read_bytes()
+
+    def read(share: float) -> tuple[int, list[str]]:
+        clips[0].write_bytes(whole[: int(share * len(whole))])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            dataset = VideoDataset(
+                clips, settings(window=1, stride=1), memory=0.001, shuffle=False, backend=backend
+            )
+            shown = np.concatenate([numbers(x) for x in dataset])[:, 0]  # decodes them once more
+        count = int((dataset.clip_of == 0).sum())
+        assert shown[:count].tolist() == list(range(count))
+        assert not dataset.skipped
+        return count, [str(each.message) for each in caught if each.category is VideoWarning]
+
+    for share in (0.3, 0.6):
+        count, said = read(share)
+        assert 100 * share < count < 200 * share + 10
+        assert said == [f"{clips[0]}: ends after {count} of 200 frames"]
+    assert read(1)[1] == []
+
+
 def test_a_clip_that_shrinks_meanwhile_is_named(clips: list[Path], tmp_path: Path) -> None:
     dataset = VideoDataset(clips[:1], settings(window=4), batch_size=2, memory=0.001)
     write_clip(clips[0], 20)
@@ -332,9 +359,6 @@ def test_folders_of_clips(tmp_path: Path) -> None:
         validation_split=0.5, subset="both", jitter=True, augment=lambda window, rng: window
     )
     assert [(part.jitter, part.augment is None) for part in only] == [(True, False), (False, True)]
-
-
-PYAV = pytest.mark.skipif(not has_pyav(), reason="PyAV is not installed")
 
 
 @pytest.mark.parametrize("backend", ["opencv", pytest.param("pyav", marks=PYAV)])

@@ -16,7 +16,7 @@ from fastrnn.video.preprocess import (
     resize_frame,
     resize_frames,
 )
-from fastrnn.video.reader import ClipInfo, FrameReader, VideoError
+from fastrnn.video.reader import ClipInfo, FrameReader, VideoError, VideoWarning
 from fastrnn.video.sampling import sample_frames
 from fastrnn.video.sequences import convert_frames_to_sequence, image_rows, read_video_frames
 from fastrnn.video.windows import clip_windows, window_indices, window_starts
@@ -29,6 +29,7 @@ __all__ = [
     "FrameWriter",
     "Preprocessing",
     "VideoError",
+    "VideoWarning",
     "apply_view",
     "box_iou",
     "check_box",

@@ -45,6 +45,8 @@ class OpenCVDecoder:
     Attributes
     ----------
     width, height, fps : as the container says, the size after the rotation it asks for
+    seconds : float
+        Length that the container claims; nonsense where it claims none.
     time : float
         When the last frame is to be shown, in seconds.
     """
@@ -72,6 +74,8 @@ class OpenCVDecoder:
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         self.fps = float(capture.get(cv2.CAP_PROP_FPS))
+        frames = float(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.seconds = frames / self.fps if self.fps > 0 else 0.0
 
     @property
     def time(self) -> float:

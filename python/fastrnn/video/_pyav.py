@@ -26,6 +26,8 @@ class PyAVDecoder:
     Attributes
     ----------
     width, height, fps : as the container says, the size after the rotation it asks for
+    seconds : float
+        Length that the container claims, 0 where it claims none.
     time : float
         When the last frame is to be shown, in seconds.
     """
@@ -48,6 +50,10 @@ class PyAVDecoder:
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = threads or 0
         self.fps = float(stream.average_rate or 0)
+        if stream.frames and self.fps:
+            self.seconds = stream.frames / self.fps
+        else:
+            self.seconds = (self._container.duration or 0) / av.time_base
         self.time = 0.0
         self._frame: Any = None
         self._places: list[int] = []

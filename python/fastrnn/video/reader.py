@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,18 @@ DEFAULT_FPS = 25.0
 BACKENDS = ("auto", "opencv", "pyav")
 
 _LONGEST_GAP = 60.0  # seconds; a larger step of time stamps is damage
+# A file that ends before this share of its claimed length is cut off. Sound after the last frame
+# counts in the length of some containers, and an edit list may leave out a sixth of a short clip.
+_WHOLE = 0.8
+_FEW = 2  # frames by which counts are often off
 
 
 class VideoError(RuntimeError):
     """A clip cannot be read or written; the message names the file and says why."""
+
+
+class VideoWarning(UserWarning):
+    """A clip is read as far as it goes, which is not far; the message names the file."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +45,14 @@ class ClipInfo:
         Size of a frame in pixels, after the rotation that the file asks for.
     fps : float
         Frames per second; 25 where the file states none or nonsense.
+    seconds : float
+        Length that the file claims, 0 where it claims none. Wrong for many files.
     """
 
     width: int
     height: int
     fps: float
+    seconds: float = 0.0
 
 
 class FrameReader:
@@ -48,7 +60,9 @@ class FrameReader:
 
     The file is decoded from its first frame on, in order, until the decoder stops. Neither the
     frame count of the header nor inexact seeking is relied on: both are wrong for many files. A
-    file that is cut off gives the frames before the damage.
+    file that is cut off gives the frames before the damage, and a `VideoWarning` at its end if
+    that is clearly before what its header claims: before four fifths of it, and more than two
+    frames.
 
     Parameters
     ----------
@@ -130,7 +144,10 @@ class FrameReader:
         fps = self._decoder.fps
         if not math.isfinite(fps) or not 0.1 <= fps <= 1000.0:
             fps = DEFAULT_FPS
-        self.info = ClipInfo(self._decoder.width, self._decoder.height, fps)
+        seconds = self._decoder.seconds
+        if not 0.0 < seconds < math.inf:
+            seconds = 0.0
+        self.info = ClipInfo(self._decoder.width, self._decoder.height, fps, seconds)
         self.time = 0.0
         self._number = 0  # frames that have been gone to
         self._origin = 0.0
@@ -138,7 +155,10 @@ class FrameReader:
     def grab(self) -> bool:
         """Go to the next frame without converting its pixels; False at the end."""
         if not self._decoder.grab():
-            return self._number == 0 and self._changed_decoder() and self.grab()
+            if self._number == 0:
+                return self._changed_decoder() and self.grab()
+            self._warn_if_cut_off(self._number)
+            return False
         seconds = self._decoder.time - self._origin
         if self._number == 0:
             self._origin += seconds
@@ -165,7 +185,21 @@ class FrameReader:
     def frame(self) -> Frame | None:
         """Pixels of the frame that was gone to; None where they are damaged."""
         frame = self._decoder.retrieve()
-        return None if frame is None else np.asarray(frame, np.uint8)
+        if frame is None:
+            self._warn_if_cut_off(self._number - 1)
+            return None
+        return np.asarray(frame, np.uint8)
+
+    def _warn_if_cut_off(self, count: int) -> None:
+        """Warn if `count` frames are clearly fewer than the file claims to have."""
+        if self._live is not None or count < 2:  # one frame may be shown for any time
+            return
+        # By time, since the rate in the header, and with it the count, may be nonsense.
+        claimed = round(self.info.seconds * (self._number - 1) / self.time)
+        if count < min(_WHOLE * claimed, claimed - _FEW):
+            warnings.warn(
+                f"{self.path}: ends after {count} of {claimed} frames", VideoWarning, stacklevel=1
+            )
 
     def seek(self, number: int) -> None:
         """Have the next frame be that of this number, counted from 0.

@@ -306,6 +306,16 @@ def test_an_interrupted_command_goes_on(
     assert f"go on with: fastrnn train --resume {folder}" in output
     assert apps.VideoClassifier.load(folder / "model.keras").classes == ("left", "right")
     monkeypatch.undo()
+    given = ("--epochs", 9, "--lr=0.5", "--out", tmp_path)
+    said = "".join(run("train", "--resume", folder, *given, code=2).split())
+    assert "leaveout--epochs,--lr,--out,orstart" in said.replace("│", "")
+    clip = clips / "left" / "person0_left.avi"
+    clip.rename(tmp_path / clip.name)
+    try:
+        said = run("train", "--resume", folder, code=1)
+    finally:
+        (tmp_path / clip.name).rename(clip)
+    assert f"{clips} is not what this training began with (12 files then, 11 now)" in said
     run("train", "--resume", folder)
     assert_same_training(folder, trained)
     assert "there is nothing to resume" in run("train", "--resume", folder, code=1)

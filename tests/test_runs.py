@@ -194,6 +194,29 @@ def test_damaged_arguments_are_named(tmp_path: Path, text: str, message: str) ->
         TrainingRun.resume(tmp_path)
 
 
+def test_data_that_changed_are_refused(tmp_path: Path) -> None:
+    data, notes = tmp_path / "data", tmp_path / "data" / "notes.md"
+    (data / "a").mkdir(parents=True)
+    (data / "a" / "1.wav").write_bytes(b"one")
+    run = TrainingRun(data / "runs")  # among the data, as with `fastrnn train .`
+    run.start("sums", data, SumOptions())
+    (run.path / "history.csv").write_text("of the run")
+    notes.write_text("no data")
+    moved = data.rename(tmp_path / "moved")
+    again = TrainingRun.resume(moved / "runs" / "train1")
+    again.start("sums", moved, SumOptions())
+    (moved / "a" / "1.wav").write_bytes(b"three")
+    with pytest.raises(ValueError, match="began with .names or sizes of files differ"):
+        again.start("sums", moved, SumOptions())
+    (moved / "a" / "2.wav").write_bytes(b"")
+    with pytest.raises(ValueError, match="began with .1 files then, 2 now"):
+        again.start("sums", moved, SumOptions())
+    arguments = json.loads((again.path / "args.json").read_text())
+    del arguments["files"]  # of a run made before files were noted
+    (again.path / "args.json").write_text(json.dumps(arguments))
+    again.start("sums", moved, SumOptions())
+
+
 def test_what_cannot_be_resumed(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is complete, there is nothing to resume"):
         TrainingRun.resume(whole)

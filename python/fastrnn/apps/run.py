@@ -31,6 +31,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
+from fastrnn.apps.data_files import describe_files
 from fastrnn.apps.figures import draw_curves
 from fastrnn.apps.interrupt import Interrupt
 from fastrnn.apps.run_folder import new_run_folder, write_csv, write_json
@@ -119,13 +120,22 @@ class TrainingRun:
             If the run has come to its end.
         """
         path = Path(folder)
-        run = cls(path.parent, path.name, **options)
+        run = cls(path.parent, **options)
         arguments_of(path)
-        results = path / "results.json"
-        if results.exists() and not json.loads(results.read_text("utf-8")).get("interrupted"):
-            raise ValueError(f"{path}: this training is complete, there is nothing to resume")
         run.folder = path
+        if not run.goes_on:
+            raise ValueError(f"{path}: this training is complete, there is nothing to resume")
         return run
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is a folder whose training has not come to its end, to be resumed."""
+        if self.folder is None:
+            return False
+        results = self.folder / "results.json"
+        return not results.exists() or bool(
+            json.loads(results.read_text("utf-8")).get("interrupted")
+        )
 
     @property
     def path(self) -> Path:
@@ -155,17 +165,46 @@ class TrainingRun:
             What is trained on; None where nothing is read.
         options : dataclass
             With a field ``seed``; numbers, strings, paths, tuples and dataclasses of these.
+
+        Raises
+        ------
+        ValueError
+            If a run is resumed on other files than it began with.
         """
         from fastrnn import __version__
 
         if self.folder is None:
-            folder = new_run_folder(self.out, self.name)
             place = None if data is None else str(Path(data).absolute())
-            arguments = {"task": task, "data": place}
+            arguments = {"task": task, "data": place, "files": describe_files(data)}
             about = {"options": asdict(options), "fastrnn_version": __version__}
+            folder = new_run_folder(self.out, self.name)
             write_json(folder / "args.json", arguments | about)
             self.folder = folder
+        else:
+            self.check_data(data)
         set_random_seed(options.seed)
+
+    def check_data(self, data: str | os.PathLike[str] | None) -> None:
+        """Refuse data that are not what the run in the folder began with.
+
+        With other files another part would be held back, of which some were trained on. Of runs
+        that did not note their files nothing is said.
+
+        Raises
+        ------
+        ValueError
+            If files have gone, come, or changed their sizes.
+        """
+        began, now = arguments_of(self.path).get("files"), describe_files(data)
+        if not began or not now or began == now:
+            return
+        counts = f"{began['count']} files then, {now['count']} now"
+        if began["count"] == now["count"]:
+            counts = "names or sizes of files differ"
+        raise ValueError(
+            f"{self.path}: {data} is not what this training began with ({counts}); restore the "
+            "files, or start a new training"
+        )
 
     def fit(
         self,

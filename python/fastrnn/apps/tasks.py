@@ -272,5 +272,6 @@ def resume(run: TrainingRun) -> Any:
     arguments = arguments_of(run.path)
     task = task_named(arguments["task"])
     options: Any = from_json(task.options, arguments["options"])
-    data = arguments["data"]
-    return task.train(None if data is None else Path(data), options, run=run)
+    data = None if arguments["data"] is None else Path(arguments["data"])
+    run.check_data(data)  # before much is read of it
+    return task.train(data, options, run=run)

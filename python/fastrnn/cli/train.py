@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fastrnn.apps import Task
 
 RUN = "Run"
+BESIDE_RESUME = {"data", "resume", "save_steps", "profile", "debug"}
 
 # The command takes all words as they are: which options there are is known with the task.
 CONTEXT = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -91,7 +92,9 @@ def _command(task: Task) -> Callable[..., None]:
 
     settings = settings_of(task.options)
 
-    def run(**given: Any) -> None:
+    def run(context: typer.Context, **given: Any) -> None:
+        if given["resume"] is not None:
+            _refuse_new_options(context)
         own = {each.name: given.pop(each.name) for each, _ in settings}
         _run(task, own, **given)
 
@@ -110,9 +113,27 @@ def _command(task: Task) -> Callable[..., None]:
     """
     common = list(inspect.signature(_run, eval_str=True).parameters.values())[2:]
     common[1:1] = [_parameter(each, hint) for each, hint in settings]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    common.insert(0, inspect.Parameter("context", kind, annotation=typer.Context))
     run.__signature__ = inspect.Signature(common)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in common}
     return run
+
+
+def _refuse_new_options(context: typer.Context) -> None:
+    """With --resume a training goes on as it began."""
+    given = [
+        each.opts[0]
+        for each in context.command.params
+        if each.name not in BESIDE_RESUME
+        and (source := context.get_parameter_source(str(each.name))) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise typer.BadParameter(
+            "a training is resumed with the options that it began with: leave out "
+            f"{', '.join(given)}, or start a new training without --resume"
+        )
 
 
 def _run(
@@ -140,7 +161,8 @@ def _run(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="Go on with the training in this folder, on its data and with its options.",
+            help="Go on with the training in this folder, on its data and with its options; only "
+            "--save-steps, --profile and --debug may be given with it.",
             rich_help_panel=RUN,
         ),
     ] = None,

@@ -279,6 +279,50 @@ def test_errors_are_one_line(clips: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_read(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge = {
+        "video": ("--size", 100_000),
+        "next-frame": ("--width", 100_000, "--height", 100_000),
+        "generate": ("--size", 400_000),
+    }
+    for task, sizes in huge.items():
+        said = run("train", clips, "--task", task, *sizes, "--out", tmp_path / "out", code=1)
+        assert re.fullmatch(
+            r"fastrnn: error: train: batches need about [\d,]+ GiB \(batch_size .*00\), and .* "
+            r"GiB of memory are free; make one of these smaller\n",
+            said,
+        )
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setattr("fastrnn.apps.memory.free_memory", lambda: 10_000)
+    said = run("train", clips, "--size", 4, "--window", 5, "--batch", 8, code=1)
+    assert "(batch_size 8, window 5, width 4, height 4), and 0.0 GiB of memory are free" in said
+    monkeypatch.setattr("fastrnn.apps.memory.free_memory", lambda: 10_240)
+    run("train", clips, *SMALL, "--size", 4, "--window", 5, "--batch", 8, "--out", tmp_path)
+
+
+def test_a_window_longer_than_all_clips(clips: Path, tmp_path: Path) -> None:
+    small = ("--epochs", 1, "--out", tmp_path, *SMALL)
+    said = run("train", clips, *small, "--window", 2 * FRAMES + 1, code=1)
+    assert f"a window spans {2 * FRAMES + 1} frames, and the longest clip has {FRAMES}" in said
+    said = run("train", clips, *small, "--window", FRAMES // 2 + 1, "--step", 2)
+    assert f"a window spans {FRAMES // 2 * 2 + 1} frames, and" in said
+    said = run("train", clips, *small, "--window", FRAMES)
+    assert "window spans" not in said
+
+
+def test_errors_of_opencv_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    import cv2
+    import typer
+
+    from fastrnn.cli.errors import errors_in_one_line
+
+    with pytest.raises(typer.Exit), errors_in_one_line(debug=False):
+        cv2.resize(np.empty((0, 0), np.uint8), (2, 2))
+    assert capsys.readouterr().err.startswith("fastrnn: error: OpenCV(")
+
+
 def test_wrong_usage_has_exit_code_2(clips: Path) -> None:
     assert "32x24" in run("train", clips, "--size", "big", code=2)
     assert "128,64" in run("train", clips, "--units", "many", code=2)

@@ -138,6 +138,9 @@ def test_resizing_averages_and_keeps_orientation() -> None:
     one = resize_frame(frame, Preprocessing(width=1, height=1))
     assert one.tolist() == [[[50]]]
     assert resize_frame(frame[:1, :1], SIZE).shape == (12, 16, 1)
+    huge = Preprocessing(width=2**31 - 1, height=2**31 - 1)
+    with pytest.raises(MemoryError, match="cannot be resized to 2147483647x2147483647 pixels"):
+        resize_frame(frame, huge)
 
 
 def test_clips_are_read_in_colour_or_grey(tmp_path: Path) -> None:

@@ -61,6 +61,27 @@ class ClipReading:
                 raise
             raise VideoError(f"none of {len(paths)} video files can be read: {error}") from None
 
+    def check_window(self, windows: VideoDataset) -> None:
+        """Say that no clip is as long as a window; refuse one that is twice as long as any.
+
+        Raises
+        ------
+        ValueError
+            If in each window one frame would be repeated for more than half of it.
+        """
+        longest, span = windows.longest, windows.preprocessing.span
+        if longest >= span:
+            return
+        if 2 * longest < span:
+            raise ValueError(
+                f"train: a window spans {span} frames, and the longest clip has {longest}; use a "
+                "smaller window"
+            )
+        self.progress.note(
+            f"a window spans {span} frames, and the longest clip has {longest}: its last frame is "
+            "repeated; a smaller window would fit"
+        )
+
     def _note(self, path: Path, reason: str | None) -> None:
         self.done += 1
         if reason is not None:

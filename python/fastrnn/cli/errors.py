@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Annotated
@@ -36,12 +37,19 @@ def errors_in_one_line(debug: bool, code: int = EXIT_ERROR) -> Iterator[None]:
             raise
         typer.echo("fastrnn: interrupted", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    except (OSError, ValueError, TypeError, RuntimeError, ImportError, MemoryError) as error:
+    except _expected() as error:
         if debug or isinstance(error, typer.Exit):
             raise
         text = " ".join(str(error).split()) or type(error).__name__
         typer.echo(f"fastrnn: error: {text}", err=True)
         raise typer.Exit(code) from None
+
+
+def _expected() -> tuple[type[BaseException], ...]:
+    """Errors that say what is wrong with files, values or the machine; OpenCV's own, too."""
+    kinds = OSError, ValueError, TypeError, RuntimeError, ImportError, MemoryError
+    opencv = sys.modules.get("cv2")
+    return kinds if opencv is None else (*kinds, opencv.error)
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:

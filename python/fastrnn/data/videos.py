@@ -83,6 +83,8 @@ class VideoDataset(LabelledDataset):
         Of each window.
     clip_of, starts : ndarray
         Clip of each window, and its first frame in it.
+    longest : int
+        Frames of the longest clip, up to the last that is used.
 
     Raises
     ------
@@ -150,6 +152,7 @@ class VideoDataset(LabelledDataset):
             raise ValueError(f"no clip can be read; {next(iter(self.skipped.values()), 'no path')}")
         self.paths = [files[clip] for clip in readable]
         chunks = self._chunks
+        self.longest = (max(counts) - 1) * chunks.step + 1
         starts = [chunks.starts(counts[clip]) for clip in readable]
         self.clip_of: Array = np.repeat(np.arange(len(readable)), [len(part) for part in starts])
         self._file_of = np.array(readable)[self.clip_of]

@@ -117,13 +117,22 @@ def resize_frame(frame: Frame, preprocessing: Preprocessing) -> Frames:
     -------
     ndarray
         (height, width, C) uint8, C being 1 or 3.
+
+    Raises
+    ------
+    MemoryError
+        If there is no memory for a frame of that size.
     """
     cv2 = opencv()
     size = (preprocessing.width, preprocessing.height)
     # INTER_AREA averages the pixels that fall together, so that thin moving parts survive.
     shrinks = frame.shape[1] >= size[0] and frame.shape[0] >= size[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = np.asarray(cv2.resize(frame, size, interpolation=how), dtype=np.uint8)
+    try:
+        resized = np.asarray(cv2.resize(frame, size, interpolation=how), dtype=np.uint8)
+    except cv2.error as error:
+        reason = f"a frame cannot be resized to {size[0]}x{size[1]} pixels: {error}"
+        raise MemoryError(reason) from None
     return resized.reshape(preprocessing.frame_shape)
 
 

@@ -24,6 +24,7 @@ from fastrnn.apps.classification.networks import IMAGE_NETWORKS
 from fastrnn.apps.classification.options import ImageOptions
 from fastrnn.apps.classification.result import TrainingResult, fit_classifier
 from fastrnn.apps.classification.train_video import relabelled
+from fastrnn.apps.memory import refuse_too_large
 from fastrnn.apps.run import Progress, TrainingRun
 
 
@@ -180,6 +181,8 @@ def _read_folder(
     train_files, held_files = options.split(files, label=attrgetter("label"))
     width, height = options.size or (IMAGE_NETWORKS[options.network].size,) * 2
     shape = (height, width, 3 if options.colour else 1)
+    batch = min(options.batch_size, len(files))
+    refuse_too_large({"batch_size": batch, "width": width, "height": height}, shape[2])
     told = _told(progress, len(files))
     train = read_image_files(train_files, classes, shape, told)
     missing = np.setdiff1d(np.arange(len(classes)), train.labels)

@@ -17,6 +17,7 @@ from fastrnn.apps.classification.options import VideoOptions
 from fastrnn.apps.classification.result import TrainingResult, fit_classifier
 from fastrnn.apps.classification.video import VideoClassifier
 from fastrnn.apps.clips import ClipReading
+from fastrnn.apps.memory import refuse_too_large
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.data import Clip, VideoDataset, scan_folder
 from fastrnn.video import VideoError
@@ -69,12 +70,22 @@ def train_video_classifier(
     """
     options, run = options or VideoOptions(), run or TrainingRun()
     clips = scan_folder(folder)
+    frames = options.preprocessing
+    refuse_too_large(
+        {
+            "batch_size": options.batch_size,
+            "window": frames.window,
+            "width": frames.width,
+            "height": frames.height,
+        },
+        frames.channels,
+    )
     train_clips, held_clips = options.split(clips.clips, label=attrgetter("label"))
     reading = ClipReading(run.progress, len(clips.clips), options.memory)
     train = reading.windows(
         VideoDataset,
         train_clips,
-        options.preprocessing,
+        frames,
         batch_size=options.batch_size,
         seed=options.seed,
         jitter=True,
@@ -89,7 +100,8 @@ def train_video_classifier(
         )
     held_back = None
     if held_clips:
-        held_back = reading.windows(VideoDataset, held_clips, options.preprocessing, shuffle=False)
+        held_back = reading.windows(VideoDataset, held_clips, frames, shuffle=False)
+    reading.check_window(train)
     counts = {
         "train_clips": len(train.paths),
         "validation_clips": 0 if held_back is None else len(held_back.paths),

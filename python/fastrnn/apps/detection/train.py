@@ -14,6 +14,7 @@ from fastrnn.apps.detection.detector import ObjectDetector, check_size
 from fastrnn.apps.detection.loss import GridLoss
 from fastrnn.apps.detection.pictures import Labelled, load_pictures, scan_pictures
 from fastrnn.apps.detection.scores import mean_average_precision, mean_boxes
+from fastrnn.apps.memory import refuse_too_large
 from fastrnn.apps.options import FileOptions
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
@@ -69,6 +70,9 @@ def train_detector(
     run = run or TrainingRun()
     folder = scan_pictures(data)
     check_size(options.width, options.height)
+    batch = min(options.batch_size, len(folder.pictures))
+    sizes = {"batch_size": batch, "width": options.width, "height": options.height}
+    refuse_too_large(sizes, times=3)
     train, held_back = options.split(folder.pictures, file_of)
     run.start("detect", data, options)
     detector = ObjectDetector(folder.classes, options.width, options.height)

@@ -17,6 +17,7 @@ from fastrnn.apps.generation.flow import with_carried
 from fastrnn.apps.generation.forecast import evaluate_forecast
 from fastrnn.apps.generation.next_frame import build_predictor
 from fastrnn.apps.generation.next_frame_predictor import NextFramePredictor
+from fastrnn.apps.memory import refuse_too_large
 from fastrnn.apps.options import FileOptions
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
@@ -97,12 +98,22 @@ def train_next_frame(
     train, held = options.split(clips)
     reading, frames = ClipReading(run.progress, len(clips), options.memory), options.preprocessing
     size = options.batch_size
+    refuse_too_large(
+        {
+            "batch_size": size,
+            "window": options.window,
+            "width": options.width,
+            "height": options.height,
+        },
+        frames.channels,
+    )
     windows = reading.windows(
         NextFrames, train, frames, batch_size=size, seed=options.seed, jitter=True
     )
     held_back = None
     if held:
         held_back = reading.windows(NextFrames, held, frames, batch_size=size, shuffle=False)
+    reading.check_window(windows)
     run.start("next-frame", data, options)
     network = build_predictor(frames.frame_shape, options.filters, options.reach)
     predictor = NextFramePredictor(network, frames)

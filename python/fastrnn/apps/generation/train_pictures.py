@@ -17,6 +17,7 @@ from fastrnn.apps.generation.adversarial import (
 from fastrnn.apps.generation.picture_generator import PictureGenerator
 from fastrnn.apps.generation.pictures import Pictures, read_pictures, save_pictures
 from fastrnn.apps.generation.quality import Judge
+from fastrnn.apps.memory import refuse_too_large
 from fastrnn.apps.options import VALIDATION, TrainingOptions
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
@@ -80,6 +81,10 @@ def train_pictures(
     >>> generator = train_pictures("mnist", PictureOptions(epochs=3))     # doctest: +SKIP
     """
     options, run = options or PictureOptions(), run or TrainingRun()
+    if options.size is not None:
+        channels = 3 if options.colour else 1
+        sizes = {"batch_size": options.batch_size, "size": options.size}
+        refuse_too_large(sizes, times=options.size * channels)
     pictures = read_pictures(data, size=options.size, colour=options.colour, progress=run.progress)
     split = options.validation, options.seed
     train, held_back = _split(pictures, *split)

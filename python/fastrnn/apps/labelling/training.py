@@ -22,6 +22,7 @@ from fastrnn.apps.labelling.targets import (
     read_values,
     segment_labels,
 )
+from fastrnn.apps.memory import refuse_too_large
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.segments import NOTHING, SILENCES, Segment, read_segments
 from fastrnn.apps.settings import setting
@@ -169,6 +170,9 @@ def train_labels(
         names = ANY
     else:
         names = segment_labels([each.known for each in found])
+    sides = ("height", "width") if isinstance(source, PictureInput) else ("mels",)
+    sizes = {"batch_size": min(options.batch_size, len(found)), "window": options.window}
+    refuse_too_large(sizes | dict(zip(sides, source.shape, strict=False)))
     train, held = (_read(part, source, names, run.progress) for part in options.split(found))
     if not train:
         raise ValueError(f"{folder}: none of the recordings to train on can be read")

@@ -355,6 +355,10 @@ def test_folders_of_clips(tmp_path: Path) -> None:
     assert colour[0].shape == (6, 8, BITS, 3)
     with pytest.raises(ValueError, match="overlap must be from 0 to 5, got 6"):
         make(overlap=6)
+    with pytest.raises(ValueError, match="window must be at least 1, got 0"):
+        make(window=0)
+    with pytest.raises(ValueError, match=r"image_size must be \(height, width\), got 24"):
+        make(image_size=24)
     only = make(
         validation_split=0.5, subset="both", jitter=True, augment=lambda window, rng: window
     )
@@ -371,6 +375,8 @@ def test_seeking_and_times(clips: list[Path], backend: str) -> None:
             assert reader.time == pytest.approx(number / 25, abs=1e-3)
         reader.seek(500)
         assert list(reader) == []
+        with pytest.raises(ValueError, match="seek must go to frame 0 or later, got -1"):
+            reader.seek(-1)
     with pytest.raises(ValueError, match="backend must be one of"):
         FrameReader(clips[0], backend="ffmpeg")
 

@@ -194,6 +194,15 @@ class LabelledDataset(RowsDataset):
         return x if self.label_mode is None else (x, self._targets(rows))
 
 
+def two_sides(image_size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width, checked to be two."""
+    try:
+        height, width = image_size
+    except (TypeError, ValueError):
+        raise ValueError(f"image_size must be (height, width), got {image_size!r}") from None
+    return height, width
+
+
 class FileDataset(LabelledDataset):
     """Batches of samples, each read from a file when it is needed.
 

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn.data.labelled import FileDataset, LabelledFiles, Labels, datasets_of, labelled_files
+from fastrnn.data.labelled import (
+    FileDataset,
+    LabelledFiles,
+    Labels,
+    datasets_of,
+    labelled_files,
+    two_sides,
+)
 from fastrnn.utils.images import PICTURE_SUFFIXES, load_img
 
 
@@ -102,7 +109,7 @@ def image_dataset_from_directory(
     read = partial(
         _read,
         color_mode=color_mode,
-        target_size=tuple(image_size),
+        target_size=two_sides(image_size),
         interpolation=interpolation,
         keep_aspect_ratio=crop_to_aspect_ratio,
     )

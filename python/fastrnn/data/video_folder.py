@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastrnn.data.folder import VIDEO_SUFFIXES
-from fastrnn.data.labelled import LabelledFiles, Labels, datasets_of, labelled_files
+from fastrnn.data.labelled import (
+    LabelledFiles,
+    Labels,
+    datasets_of,
+    labelled_files,
+    two_sides,
+)
 from fastrnn.data.videos import Augment, VideoDataset
 from fastrnn.video import Preprocessing
 from fastrnn.video.preprocess import View
@@ -89,11 +95,13 @@ def video_dataset_from_directory(
     ...     "clips", window=16, overlap=8, validation_split=0.2, subset="both", group="^[a-z]+"
     ... )
     """
+    if window < 1:
+        raise ValueError(f"window must be at least 1, got {window}")
     if stride is None:
         if not 0 <= overlap < window:
             raise ValueError(f"overlap must be from 0 to {window - 1}, got {overlap}")
         stride = (window - overlap) * step
-    height, width = image_size
+    height, width = two_sides(image_size)
     settings = Preprocessing(
         width=width,
         height=height,

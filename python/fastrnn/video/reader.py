@@ -87,7 +87,7 @@ class FrameReader:
 
     Raises
     ------
-    FileNotFoundError
+    FileNotFoundError, IsADirectoryError
         If there is no such file.
     VideoError
         If the file cannot be opened as a video.
@@ -117,6 +117,8 @@ class FrameReader:
         self._options = self.path, gray, threads
         live = isinstance(path, int) or "://" in str(path)
         self._live = path if isinstance(path, int) else str(path) if live else None
+        if self._live is None and self.path.is_dir():
+            raise IsADirectoryError(f"{self.path} is a folder, not a video file")
         if self._live is None and not self.path.is_file():
             raise FileNotFoundError(f"no such video file: {self.path}")
         self._decoder = self._opened()
@@ -207,6 +209,8 @@ class FrameReader:
         With PyAV this takes as long as decoding from the key frame before; with OpenCV, from
         the frame read last or, to go back, from the first.
         """
+        if number < 0:
+            raise ValueError(f"FrameReader: seek must go to frame 0 or later, got {number}")
         if number == self._number:
             return
         if self._number == 0:

@@ -88,7 +88,7 @@ def _panel(
     picture = np.full((height, width, 3), 255, np.uint8)
     finite = [value for values in series.values() for value in values if math.isfinite(value)]
     high = top if top is not None else _nice_ceiling(max(finite, default=1.0))
-    x_low, x_high = (0.0, max(xs)) if len(xs) > 1 else (0.0, 2.0 * xs[0])
+    x_low, x_high = (min(xs), max(xs)) if len(xs) > 1 else (xs[0] - 1, xs[0] + 1)
 
     def place(x: float, y: float) -> tuple[int, int]:
         across = left + (width - left - right) * (x - x_low) / (x_high - x_low)
@@ -101,7 +101,7 @@ def _panel(
         draw_line(picture, start, end, LIGHT)
         label = f"{value:.3g}"
         put_text(picture, label, (left - 8 - text_size(label)[0], start[1] + 5), GREY)
-    for tick in _ticks(x_high):
+    for tick in _ticks(min(xs), max(xs)):
         x, y = place(tick, 0.0)
         draw_line(picture, (x, y), (x, y + 4), GREY)
         label = f"{tick:g}"
@@ -129,9 +129,11 @@ def _nice_ceiling(value: float) -> float:
     return next(step * scale for step in (1, 1.5, 2, 3, 5, 7.5, 10) if step * scale >= value)
 
 
-def _ticks(high: float) -> list[float]:
-    step = max(round(_nice_ceiling(high / 6)), 1)
-    return [float(tick) for tick in np.arange(0, high + 1e-9, step)]
+def _ticks(low: float, high: float) -> list[float]:
+    """The first epoch, and round numbers up to the last."""
+    step = max(round(_nice_ceiling((high - low) / 6)), 1)
+    round_ones = np.arange(step * math.floor(low / step + 1), high + 1e-9, step)
+    return [low, *(float(tick) for tick in round_ones)]
 
 
 def draw_confusion(

@@ -184,7 +184,8 @@ def test_motions_in_clips_are_labelled(tmp_path: Path, rng: np.random.Generator)
     assert run.results["train_recordings"] == 11
     figures = run.results["validation"]
     assert figures["accuracy"] > 0.9 > 0.8 > figures["baseline"]
-    assert figures["segment_f1"] > 0.8
+    assert figures["segment_f1"] > 0.8 > figures["segment_f1_baseline"]
+    assert figures["segment_edit_score"] > figures["segment_edit_score_baseline"]
     loaded = FrameLabeller.load(run.path / "model.keras")
     assert loaded.source == labeller.source
     said = loaded.predict(tmp_path / "clips" / "3.avi")

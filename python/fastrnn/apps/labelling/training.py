@@ -28,6 +28,7 @@ from fastrnn.apps.segments import NOTHING, SILENCES, Segment, read_segments
 from fastrnn.apps.settings import setting
 from fastrnn.apps.speech import FrontEnd
 from fastrnn.apps.speech.options import SpeechOptions
+from fastrnn.apps.wording import parts_line
 from fastrnn.audio import AudioError, LogMel
 from fastrnn.metrics import SegmentEditScore, SegmentF1
 from fastrnn.models import Sequential
@@ -176,6 +177,7 @@ def train_labels(
     train, held = (_read(part, source, names, run.progress) for part in options.split(found))
     if not train:
         raise ValueError(f"{folder}: none of the recordings to train on can be read")
+    run.progress.note(parts_line("recording", len(train), len(held)))
     run.start("label", folder, options)
     model = build_labeller(source, len(names), options, classes=not regression)
     scale = None
@@ -253,10 +255,12 @@ def label_figures(
     Returns
     -------
     dict
-        ``accuracy`` and ``baseline``, the share of the training part's commonest class, of steps;
-        ``segment_f1`` (intersection over union from 0.5 on) and ``segment_edit_score``.
+        ``accuracy`` of steps, ``segment_f1`` (intersection over union from 0.5 on) and
+        ``segment_edit_score``; and as ``baseline``, ``segment_f1_baseline`` and
+        ``segment_edit_score_baseline`` those of always saying the training part's commonest class.
     """
     scores = SegmentF1(0.5, ignore_class=0), SegmentEditScore(ignore_class=0)
+    baselines = SegmentF1(0.5, ignore_class=0), SegmentEditScore(ignore_class=0)
     right = common = count = 0
     commonest = np.bincount(np.concatenate([each.targets for each in train])).argmax()
     for each in held:
@@ -264,10 +268,16 @@ def label_figures(
         right += int((outputs.argmax(axis=1) == each.targets).sum())
         common += int((each.targets == commonest).sum())
         count += len(outputs)
-        for score in scores:
+        always = np.zeros_like(outputs)
+        always[:, commonest] = 1
+        for score, baseline in zip(scores, baselines, strict=True):
             score.update_state(each.targets[None], outputs[None])
-    figures = {score.name: float(score.result()) for score in scores}
-    return {"accuracy": right / count, "baseline": common / count, **figures}
+            baseline.update_state(each.targets[None], always[None])
+    figures = {"accuracy": right / count, "baseline": common / count}
+    for score, baseline in zip(scores, baselines, strict=True):
+        figures[score.name] = float(score.result())
+        figures[f"{score.name}_baseline"] = float(baseline.result())
+    return figures
 
 
 def value_figures(

@@ -242,14 +242,56 @@ def test_the_command_follows_and_compares(tmp_path: Path, rng: np.random.Generat
     assert result.exit_code == 0, result.output
     for name in ("fastrnn", *BASELINES):
         assert name in result.output
-    result = CliRunner().invoke(app, ["track", str(tmp_path / "clip.avi")])
-    assert result.exit_code == 1
-    assert "give the object's --box" in result.output
+    for words, message in (
+        ([], "give the object's --box"),
+        (["--box", "1,2,3"], "got '1,2,3'"),
+        (["--box", "a,b,c,d"], "got 'a,b,c,d'"),
+        (["--box", box, "--threshold", "0.5"], "--threshold is for"),
+        (["--box", box, "--output", str(tmp_path / "clip.avi")], "is the file that is read"),
+        (["--box", box, "--output", "a.txt"], "must end in .mp4"),
+    ):
+        result = CliRunner().invoke(app, ["track", str(tmp_path / "clip.avi"), *words])
+        assert result.exit_code == 2, result.output
+        assert message in result.output
+    whole = ["track", str(tmp_path), "--output", str(tmp_path / "clip.avi")]
+    assert CliRunner().invoke(app, whole).exit_code == 2
+    with pytest.raises(ValueError, match="is the file that is read"):
+        track_clip(tmp_path / "clip.avi", boxes[0], output=tmp_path / "clip.avi")
+    assert len(list(read_frames(tmp_path / "clip.avi"))) == 10
     for flag, value in (("--box", box), ("--model", "tracker.keras")):
         both = ["track", str(tmp_path / "clip.avi"), "--detector", "found.keras", flag, value]
         result = CliRunner().invoke(app, both)
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert f"give {flag} or --detector, not both" in result.output
+
+
+def test_a_video_that_is_ended_is_kept(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames, boxes = render_sequence(rng, frames=5, covered=False)
+    with FrameWriter(tmp_path / "clip.avi") as clip:
+        for frame in frames:
+            clip.write(frame)
+    output = tmp_path / "out.avi"
+    found = track_clip(tmp_path / "clip.avi", boxes[0], output=output)
+    next(found), next(found)
+    found.close()
+    assert len(list(read_frames(output))) == 2
+    step = Tracker.step
+    steps = iter(range(3))
+
+    def interrupted(tracker: Tracker, frame: np.ndarray) -> None:
+        if next(steps) == 2:
+            raise KeyboardInterrupt
+        step(tracker, frame)
+
+    monkeypatch.setattr(Tracker, "step", interrupted)
+    box = ",".join(map(str, boxes[0]))
+    words = ["track", str(tmp_path / "clip.avi"), "--box", box, "--output", str(output)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 130
+    assert f"wrote {output}, up to where it was interrupted" in result.output
+    assert len(list(read_frames(output))) == 3
 
 
 def test_all_that_a_detector_finds_is_followed(

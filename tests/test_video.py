@@ -24,6 +24,7 @@ from fastrnn.video import (
     window_indices,
     window_starts,
 )
+from fastrnn.video.writer import check_video
 
 SIZE = Preprocessing(width=16, height=12, window=4, stride=3)
 
@@ -97,9 +98,42 @@ def test_writer_leaves_nothing_behind_on_error(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("ended", [KeyboardInterrupt, GeneratorExit])
+def test_a_writer_may_keep_what_there_is(tmp_path: Path, ended: type[BaseException]) -> None:
+    frame = np.zeros((48, 64, 3), np.uint8)
+    for keep in (False, True):
+        path = tmp_path / f"{keep}.avi"
+        with pytest.raises(ended), FrameWriter(path, keep=keep) as writer:
+            writer.write(frame)
+            raise ended
+        assert path.exists() == keep
+    with FrameReader(path) as frames:
+        assert len(list(frames)) == 1
+
+
+def test_a_file_that_is_read_is_not_written(tmp_path: Path) -> None:
+    """By no name: a relative one, a link, a hard link, an address; nor what cannot be written."""
+    clip = tmp_path / "clip.avi"
+    clip.write_bytes(b"own")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.avi").symlink_to(clip)
+    (tmp_path / "hard.avi").hardlink_to(clip)
+    for name in ("clip.avi", "sub/../clip.avi", "link.avi", "hard.avi"):
+        for source in (clip, f"file://{clip}"):
+            with pytest.raises(ValueError, match="is the file that is read"):
+                check_video(tmp_path / name, 0, "rtsp://camera/1", source)
+    check_video(tmp_path / "new" / "clip.avi", clip, tmp_path / "missing.avi")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "folder.avi").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"folder\.avi: is a folder"):
+        check_video(tmp_path / "folder.avi")
+    with pytest.raises(OSError, match=r"a\.avi: cannot be written, as no file can be made in"):
+        check_video(clip / "a.avi")
+
+
 def test_writer_checks_frames_and_suffix(tmp_path: Path) -> None:
     frame = np.zeros((48, 64, 3), np.uint8)
-    with pytest.raises(ValueError, match=r"written to \.mp4, \.avi, \.mkv, got '\.txt'"):
+    with pytest.raises(ValueError, match=r"must end in \.mp4, \.avi, \.mkv, got '\.txt'"):
         FrameWriter(tmp_path / "clip.txt")
     with FrameWriter(tmp_path / "clip.avi") as writer:
         writer.write(frame)

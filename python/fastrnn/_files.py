@@ -1,11 +1,12 @@
-"""Files of a folder in a fixed order, and files that are complete or not there at all."""
+"""Files of a folder in a fixed order; files to be written, complete or not there at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 
@@ -46,6 +47,61 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = True) -> Iterato
     finally:
         with contextlib.suppress(FileNotFoundError):
             partial.unlink()
+
+
+def check_output(
+    path: str | os.PathLike[str],
+    what: str,
+    suffixes: Collection[str],
+    sources: Iterable[str | os.PathLike[str] | int] = (),
+) -> None:
+    """Refuse a file that cannot be written, or must not be, before any work is done for it.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file to be written.
+    what : str
+        What will be in it: ``"a video"``.
+    suffixes : collection of str
+        What its name may end in.
+    sources : iterable of str, os.PathLike or int
+        What is read meanwhile: files, addresses of streams, numbers of cameras.
+
+    Raises
+    ------
+    ValueError
+        If its suffix is another one, or it is one of the sources, by whatever name or link.
+    OSError
+        If it is a folder, or no file can be made in its folder.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(
+            f"{path}: the file of {what} must end in {', '.join(suffixes)}, got '{path.suffix}'"
+        )
+    for source in sources:
+        # FFmpeg opens file:... as it does the path behind it.
+        read = Path(str(source).removeprefix("file:"))
+        if isinstance(source, int) or not (path.exists() and read.exists()):
+            continue
+        if path.samefile(read):
+            raise ValueError(
+                f"{path}: is the file that is read ({source}), which would be lost; "
+                "give another name for what is written"
+            )
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder; give the name of a file for {what}")
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise type(error)(
+            f"{path}: cannot be written, as no file can be made in {folder} ({error.strerror})"
+        ) from None
 
 
 def files_under(

@@ -6,9 +6,12 @@ import os
 import warnings
 from pathlib import Path
 
+from fastrnn._files import check_output
 from fastrnn.apps.model_file import kind_of, load_trained, save_trained
 from fastrnn.models import Model, load_model
 from fastrnn.models.saving import FORMATS
+
+_SUFFIXES = (*FORMATS, ".safetensors")
 
 
 def convert_file(
@@ -51,7 +54,8 @@ def convert_file(
     FileExistsError
         If there is a `target` and `overwrite` is False.
     ValueError
-        If the file is damaged, or what it holds has no place in the other kind.
+        If the file is damaged, what it holds has no place in the other kind, or `target` is one
+        of the files that are read.
 
     Examples
     --------
@@ -61,8 +65,10 @@ def convert_file(
     >>> convert_file("model.keras", "model.safetensors", torch=True)
     """
     source, target = Path(source), Path(target)
+    given = [source] if model is None else [source, Path(model)]
+    check_output(target, "a model or its weights", _SUFFIXES, given)
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists; allow its replacement to overwrite it")
+        raise FileExistsError(f"{target} exists; --overwrite (overwrite=True) replaces it")
     form = "torch" if torch else None
     kind = kind_of(source) if model is None else None
     network: Model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fastrnn.cli.errors import DebugOption, errors_in_one_line
+from fastrnn.cli.outputs import check_output_option, kept_on_interrupt, wrong_values
 
 if TYPE_CHECKING:
     from fastrnn.apps.tracking import Tracker, TrackingSequence
@@ -44,10 +46,20 @@ def track(
         ),
     ] = None,
     threshold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Lowest score of a detection.")
-    ] = 0.3,
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Lowest score of a detection, with --detector.",
+            show_default="0.3",
+        ),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Video file to write, with the boxes drawn in.")
+        Path | None,
+        typer.Option(
+            help="Video file to write, with the boxes drawn in, .mp4, .avi or .mkv; one of that "
+            "name is replaced."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the objects of each frame as a line of JSON.")
@@ -60,6 +72,8 @@ def track(
     groundtruth_rect.txt) the overlap with the truth is printed, beside that of a constant
     velocity, template matching and OpenCV's MIL tracker.
 
+    Ctrl-C ends the clip, and the video that is written.
+
     Example: fastrnn track clip.mp4 --box 140,90,30,60 --output annotated.mp4
     """
     with errors_in_one_line(debug):
@@ -71,37 +85,48 @@ def track(
             track_clip,
         )
         from fastrnn.video import parse_box
+        from fastrnn.video.writer import CODECS
 
         sequence = read_sequence(clip) if has_truth(clip) else None
-        for given, flag in ((box, "--box"), (model, "--model")):
-            if given is not None and detector is not None:
-                raise ValueError(f"give {flag} or --detector, not both")
-        if sequence is None and box is None and detector is None:
-            raise ValueError("give the object's --box in the first frame, or a --detector")
-        first = parse_box(box) if box else sequence.boxes[0] if sequence else None
+        source = sequence.source if sequence else clip
+        first = sequence.boxes[0] if sequence else None
+        with wrong_values(debug):
+            for given, flag in ((box, "--box"), (model, "--model")):
+                if given is not None and detector is not None:
+                    raise ValueError(f"give {flag} or --detector, not both")
+            if threshold is not None and detector is None:
+                raise ValueError("--threshold is for what a --detector finds; give one")
+            if sequence is None and box is None and detector is None:
+                raise ValueError("give the object's --box in the first frame, or a --detector")
+            if box is not None:
+                first = parse_box(box)
+        if output is not None:
+            check_output_option(debug, output, "a video", CODECS, [source])
         tracker = Tracker.load(model) if model else Tracker()
         found = track_clip(
-            sequence.source if sequence else clip,
+            source,
             None if detector else first,
             tracker=tracker,
             detector=ObjectDetector.load(detector) if detector else None,
-            threshold=threshold,
+            threshold=0.3 if threshold is None else threshold,
             output=output,
         )
         start, frames, numbers = time.perf_counter(), 0, set()
         sure = 0
-        for objects in found:
-            if as_json:
-                line = {"frame": frames, "objects": [each.to_dict() for each in objects]}
-                typer.echo(json.dumps(line))
-            elif frames % 25 == 0 and sys.stderr.isatty():
-                typer.echo(f"\rframe {frames}", err=True, nl=False)
-            frames += 1
-            numbers |= {each.number for each in objects}
-            sure += any(each.confidence >= 0.5 for each in objects)
+        with kept_on_interrupt(output), contextlib.closing(found):
+            for objects in found:
+                if as_json:
+                    line = {"frame": frames, "objects": [each.to_dict() for each in objects]}
+                    typer.echo(json.dumps(line))
+                elif frames % 25 == 0 and sys.stderr.isatty():
+                    typer.echo(f"\rframe {frames}", err=True, nl=False)
+                frames += 1
+                numbers |= {each.number for each in objects}
+                sure += any(each.confidence >= 0.5 for each in objects)
         seconds = time.perf_counter() - start
         typer.echo(
-            f"\r{clip}: {frames} frames, {len(numbers)} object{'s'[: len(numbers) != 1]}, "
+            f"\r{clip}: {frames} frame{'s'[: frames != 1]}, "
+            f"{len(numbers)} object{'s'[: len(numbers) != 1]}, "
             f"sure of its place in {sure}, {frames / max(seconds, 1e-9):.0f} frames a second",
             err=as_json,
         )

@@ -11,12 +11,32 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn._files import atomic_path
+from fastrnn._files import atomic_path, check_output
 from fastrnn.video._opencv import opencv
 from fastrnn.video.reader import VideoError
 
 # Codecs that every OpenCV wheel can encode, by the container's suffix.
 CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}
+
+
+def check_video(path: str | os.PathLike[str], *sources: str | os.PathLike[str] | int) -> None:
+    """Refuse a video that cannot be written, or is one of the files that are read for it.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        File to be written.
+    *sources : str, os.PathLike or int
+        What is read: files, addresses of streams, numbers of cameras.
+
+    Raises
+    ------
+    ValueError
+        If its suffix is unknown, or it is one of the sources, by whatever name or link.
+    OSError
+        If no file can be made in its folder.
+    """
+    check_output(path, "a video", CODECS, sources)
 
 
 class FrameWriter:
@@ -31,11 +51,16 @@ class FrameWriter:
         File to write; its suffix, ``.mp4``, ``.avi`` or ``.mkv``, chooses container and codec.
     fps : float
         Frames per second.
+    keep : bool
+        Keep the frames so far where Ctrl-C, or the end of a generator that is left early, ends
+        the block; without, nothing is left then, as after an error.
 
     Raises
     ------
     ValueError
         If the suffix is unknown, or a frame has another size or dtype than the first.
+    OSError
+        If no file can be made in its folder.
     VideoError
         If the encoder does not start, or no frame was written.
 
@@ -48,17 +73,16 @@ class FrameWriter:
     ...         video.write(np.zeros((48, 64, 3), np.uint8))
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, fps: float = 25.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, fps: float = 25.0, keep: bool = False
+    ) -> None:
         self._cv2 = opencv()
+        check_video(path)
         self.path = Path(path)
         self.fps = fps
+        self.keep = keep
         self.frame_count = 0
-        suffix = self.path.suffix.lower()
-        if suffix not in CODECS:
-            raise ValueError(
-                f"{self.path}: a video is written to {', '.join(CODECS)}, got '{suffix}'"
-            )
-        self._codec = CODECS[suffix]
+        self._codec = CODECS[self.path.suffix.lower()]
         self._writer: Any = None
         self._partial: Path | None = None
         self._files = contextlib.ExitStack()
@@ -108,6 +132,9 @@ class FrameWriter:
     ) -> None:
         if self._writer is not None:
             self._writer.release()
+        if self.keep and self.frame_count and isinstance(exc, (KeyboardInterrupt, GeneratorExit)):
+            self._files.close()
+            return
         if exc is None and self.frame_count == 0:
             exc = VideoError(f"{self.path}: no frame to write")
             self._files.__exit__(type(exc), exc, None)

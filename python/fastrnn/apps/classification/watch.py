@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from fastrnn.apps.classification.annotate import annotate_frame
@@ -15,6 +15,7 @@ from fastrnn.models.sources import prefetched
 from fastrnn.video import FrameReader, FrameWriter, VideoError
 from fastrnn.video.draw import as_gray
 from fastrnn.video.sampling import sample_frames
+from fastrnn.video.writer import check_video
 
 _FRAMES_AHEAD = 8
 
@@ -49,7 +50,7 @@ class Watch:
     FileNotFoundError, fastrnn.video.VideoError
         If the source cannot be opened, or gives no frame.
     ValueError
-        If the suffix of `output` is unknown.
+        If the suffix of `output` is unknown, or it is the source itself.
 
     Examples
     --------
@@ -67,13 +68,15 @@ class Watch:
         output: str | os.PathLike[str] | None = None,
         on_frame: Callable[[int], Any] | None = None,
     ) -> None:
+        if output is not None:
+            check_video(output, source)
         self.classifier = classifier
         self.source = source
         self.live = LiveClassifier(classifier)
         self._output = output
         self._on_frame = on_frame or (lambda count: None)
 
-    def __iter__(self) -> Iterator[WindowPrediction]:
+    def __iter__(self) -> Generator[WindowPrediction, None, None]:
         classes, live = self.classifier.classes, self.live
         colour = self.classifier.preprocessing.colour
         with contextlib.ExitStack() as files:
@@ -83,27 +86,22 @@ class Watch:
             fps = self.classifier.preprocessing.fps or reader.info.fps
             writer = None
             if self._output is not None:
-                writer = files.enter_context(FrameWriter(self._output, fps=fps))
+                writer = files.enter_context(FrameWriter(self._output, fps=fps, keep=True))
             seen = None
             frames = sample_frames(reader, fps=self.classifier.preprocessing.fps)
             ahead = prefetched(lambda _: next(frames, None), itertools.count(), 1, _FRAMES_AHEAD)
             files.enter_context(contextlib.closing(ahead))
-            try:
-                for frame in ahead:
-                    if frame is None:
-                        break
-                    probabilities = live.push(frame if colour else as_gray(frame))
-                    if probabilities is not None:
-                        seen = probabilities
-                    if writer is not None:
-                        writer.write(annotate_frame(frame, classes, seen))
-                    self._on_frame(live.frame_count)
-                    if probabilities is not None:
-                        yield self._window(probabilities, fps)
-            except (GeneratorExit, KeyboardInterrupt):
-                if writer is not None and writer.frame_count:
-                    files.pop_all().close()  # the video so far is kept
-                raise
+            for frame in ahead:
+                if frame is None:
+                    break
+                probabilities = live.push(frame if colour else as_gray(frame))
+                if probabilities is not None:
+                    seen = probabilities
+                if writer is not None:
+                    writer.write(annotate_frame(frame, classes, seen))
+                self._on_frame(live.frame_count)
+                if probabilities is not None:
+                    yield self._window(probabilities, fps)
             if not live.frame_count:
                 raise VideoError(f"{self.source}: no frame could be decoded")
             for probabilities in live.finish():

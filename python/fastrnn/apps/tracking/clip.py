@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from fastrnn.apps.tracking.tracker import Tracker
 from fastrnn.video import FrameWriter
 from fastrnn.video.boxes import PALETTE, Boxes, draw_boxes
 from fastrnn.video.draw import GREY, Picture
+from fastrnn.video.writer import check_video
 
 if TYPE_CHECKING:
     from fastrnn.apps.detection import ObjectDetector
@@ -50,7 +50,7 @@ def track_clip(
     detector: ObjectDetector | None = None,
     threshold: float = 0.3,
     output: str | os.PathLike[str] | None = None,
-) -> Iterator[list[TrackedBox]]:
+) -> Generator[list[TrackedBox], None, None]:
     """Follow one object, or all that a detector finds; memory does not grow with the clip.
 
     Parameters
@@ -66,17 +66,19 @@ def track_clip(
     threshold : float
         Lowest score of a detection.
     output : path, optional
-        A video file to write, with the boxes drawn into the frames.
+        A video file to write, with the boxes drawn into the frames. Ctrl-C, or leaving the
+        loop, ends it where it is.
 
-    Yields
-    ------
-    list of TrackedBox
+    Returns
+    -------
+    generator of list of TrackedBox
         The objects of each frame; with `box` always one.
 
     Raises
     ------
     FileNotFoundError, ValueError, fastrnn.video.VideoError
-        If the clip is missing or cannot be read, or the box or `output` is wrong.
+        If the clip is missing or cannot be read, the box is wrong, or `output` is no name of a
+        video or the clip itself.
 
     Examples
     --------
@@ -92,14 +94,10 @@ def track_clip(
     else:
         assert box is not None
         found = _follow_one(frames, tracker or Tracker(), box)
-    with contextlib.ExitStack() as files:
-        writer = None
-        if output is not None:
-            writer = files.enter_context(FrameWriter(output, fps=frame_rate(clip)))
-        for frame, objects in found:
-            if writer is not None:
-                writer.write(annotate_objects(frame, objects))
-            yield objects
+    if output is None:
+        return (objects for _, objects in found)
+    check_video(output, clip)
+    return _written(found, FrameWriter(output, fps=frame_rate(clip), keep=True))
 
 
 def annotate_objects(frame: Picture, objects: list[TrackedBox]) -> Picture:
@@ -143,6 +141,15 @@ def compare_trackers(
     if baselines:
         scores |= {name: track_scores(run(frames, true), true) for name, run in BASELINES.items()}
     return scores
+
+
+def _written(
+    found: Iterator[tuple[Picture, list[TrackedBox]]], video: FrameWriter
+) -> Generator[list[TrackedBox], None, None]:
+    with video:
+        for frame, objects in found:
+            video.write(annotate_objects(frame, objects))
+            yield objects
 
 
 def _follow_one(

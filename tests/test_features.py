@@ -238,3 +238,33 @@ class TestFiles:
         assert done.exit_code == 1
         assert "broken.avi" in done.output
         assert Features.load(output).frame_features.shape == (FRAMES - 1, 26)
+
+    def test_the_command_says_what_it_does_not_take(
+        self, clip: Path, tmp_path: Path, network: Sequential
+    ) -> None:
+        model = tmp_path / "model.keras"
+        network.save(model)
+
+        def said(*words: object, code: int = 2) -> str:
+            done = CliRunner().invoke(app, ["features", str(clip), *map(str, words)])
+            assert done.exit_code == code, done.output
+            return done.output
+
+        assert "--layer says what to take of a network" in said("--layer", "auto")
+        assert "--stride says what to take of a network" in said("--stride", 2)
+        assert "has no layer 'none'" in said("--model", model, "--layer", "none")
+        assert "stride must be from 1 to 5" in said("--model", model, "--stride", 9)
+        assert "x.txt: the file of features must end in .npz" in said("-o", "x.txt")
+
+    def test_a_file_is_replaced_where_it_is_named_alone(
+        self, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        for name in ("features.npz", "features2.npz"):
+            done = CliRunner().invoke(app, ["features", str(clip)])
+            assert done.output == f"1 clip, 12 rows of 26 features of motion: {name}\n"
+            assert Features.load(name).clips.tolist() == [str(clip)]
+        (tmp_path / "features.npz").write_bytes(b"old")
+        done = CliRunner().invoke(app, ["features", str(clip), "-o", "features.npz"])
+        assert done.exit_code == 0, done.output
+        assert Features.load("features.npz").clips.tolist() == [str(clip)]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fastrnn.cli.errors import EXIT_ERROR, DebugOption, errors_in_one_line
+from fastrnn.cli.outputs import check_output_option, free_name, wrong_values
 
 
 def features(
@@ -20,23 +21,30 @@ def features(
         ),
     ] = None,
     layer: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Name of the layer, as `fastrnn inspect` lists them; auto is the last recurrent "
-            "one, else the one before the last."
+            help="Name of the model's layer, as `fastrnn inspect` lists them; auto is the last "
+            "recurrent one, else the one before the last.",
+            show_default="auto",
         ),
-    ] = "auto",
+    ] = None,
     stride: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Frames between the starts of windows.",
+            help="Frames between the starts of the model's windows.",
             show_default="a window where the layer has an output for each frame, else the model's",
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path(
-        "features.npz"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The .npz file to write; one of that name is replaced.",
+            show_default="features.npz, or with a number that is free",
+        ),
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
     """Write what a layer of a network says of CLIPS over time to an npz file.
@@ -51,34 +59,48 @@ def features(
     """
     with errors_in_one_line(debug):
         from rich.console import Console
-        from rich.progress import Progress
 
         from fastrnn.apps import LayerFeatures, extract_features
+        from fastrnn.apps.features.layer import model_of_frames
         from fastrnn.apps.generation import find_clips
+        from fastrnn.cli.progress import TerminalProgress
 
+        with wrong_values(debug):
+            for name, value in (("--layer", layer), ("--stride", stride)):
+                if value is not None and model is None:
+                    raise ValueError(f"{name} says what to take of a network: give its --model")
         files = [
             file
             for given in clips
             for file in ([clip.path for clip in find_clips(given)] if given.is_dir() else [given])
         ]
-        source = None if model is None else LayerFeatures.load(model, layer, stride=stride)
-        console = Console(stderr=True)
-        failed = 0
-        with Progress(console=console, transient=True) as bar:
-            task = bar.add_task("reading clips", total=len(files))
+        output = output or free_name("features.npz")
+        check_output_option(debug, output, "features", [".npz"], files)
+        source = None
+        if model is not None:
+            network, preprocessing, prepare = model_of_frames(model)
+            with wrong_values(debug):
+                source = LayerFeatures(
+                    network, preprocessing, layer or "auto", stride=stride, prepare=prepare
+                )
+        done = failed = 0
+        with TerminalProgress(Console(stderr=True)) as progress:
 
             def on_clip(path: Path, reason: str | None) -> None:
-                nonlocal failed
-                bar.advance(task)
+                nonlocal done, failed
+                done += 1
                 if reason is not None:
                     failed += 1
-                    console.print(f"skipped {reason}", style="yellow", markup=False)
+                    progress.note(f"skipped {reason}")
+                progress.advance("reading clips", done, len(files))
 
             found = extract_features(files, source, on_clip=on_clip)
         found.save(output)
         rows, size = found.frame_features.shape
+        count = len(found.clips)
         typer.echo(
-            f"{len(found.clips)} clips, {rows} rows of {size} features of {found.layer}: {output}"
+            f"{count} clip{'s'[: count != 1]}, {rows} row{'s'[: rows != 1]} of {size} features of "
+            f"{found.layer}: {output}"
         )
         if failed:
             raise typer.Exit(EXIT_ERROR)

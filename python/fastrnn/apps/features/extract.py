@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn._files import atomic_path
+from fastrnn._files import atomic_path, check_output
 from fastrnn.apps.features.layer import LayerFeatures
 from fastrnn.apps.features.motion import MotionFeatures
 from fastrnn.video import FrameReader, VideoError
@@ -48,8 +48,7 @@ class Features:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an npz file."""
-        if Path(path).suffix != ".npz":
-            raise ValueError(f"{path}: features are written to an .npz file")
+        check_output(path, "features", [".npz"])
         with atomic_path(path) as partial:
             np.savez_compressed(
                 partial, **{each.name: getattr(self, each.name) for each in fields(self)}

@@ -19,6 +19,7 @@ from fastrnn.models import Model, load_model
 from fastrnn.video import FrameReader, Preprocessing, apply_view, resize_frame
 
 FloatArray = npt.NDArray[np.float32]
+Prepare = Callable[[FloatArray], FloatArray]
 Window = list[tuple[int, npt.NDArray[np.uint8]]]
 
 
@@ -57,7 +58,7 @@ class LayerFeatures:
         *,
         stride: int | None = None,
         batch_size: int = 16,
-        prepare: Callable[[FloatArray], FloatArray] | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         given = model.input
         self.layer = _default_layer(model) if layer == "auto" else layer
@@ -92,16 +93,8 @@ class LayerFeatures:
         layer, **options :
             As of the class.
         """
-        kind = kind_of(path)
-        if kind is None:
-            model = load_model(path, compile=False)
-            return cls(model, _from_shape(path, model.input_shape), layer, **options)
-        model, about = load_trained(path, kind)
-        if "preprocessing" not in about:
-            raise ValueError(f"{path}: a {kind} takes no frames of clips")
-        if kind == NextFramePredictor.KIND:
-            options["prepare"] = with_carried
-        return cls(model, Preprocessing(**about["preprocessing"]), layer, **options)
+        model, preprocessing, prepare = model_of_frames(path)
+        return cls(model, preprocessing, layer, **{"prepare": prepare, **options})
 
     def rows(self, frames: FrameReader) -> Iterator[tuple[int, FloatArray]]:
         """Number of the last frame that each row has seen, and the row (F,)."""
@@ -144,6 +137,27 @@ class LayerFeatures:
         outputs = np.asarray(self.model.predict_on_batch(inputs))
         maps = tuple(range(1 + self.by_frame, outputs.ndim - 1))
         return outputs.mean(axis=maps) if maps else outputs
+
+
+def model_of_frames(path: str | os.PathLike[str]) -> tuple[Model, Preprocessing, Prepare | None]:
+    """The network of a model's file, and how frames become its input: what `LayerFeatures` takes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, or its input is neither clips nor pictures.
+    """
+    kind = kind_of(path)
+    if kind is None:
+        model = load_model(path, compile=False)
+        return model, _from_shape(path, model.input_shape), None
+    model, about = load_trained(path, kind)
+    if "preprocessing" not in about:
+        raise ValueError(f"{path}: a {kind} takes no frames of clips")
+    prepare = with_carried if kind == NextFramePredictor.KIND else None
+    return model, Preprocessing(**about["preprocessing"]), prepare
 
 
 def _default_layer(model: Model) -> str:

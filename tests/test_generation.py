@@ -301,7 +301,9 @@ def write_digits(folder: Path, count: int, rng: np.random.Generator) -> Path:
 
 
 class TestTraining:
-    def test_pictures(self, tmp_path: Path, rng: np.random.Generator) -> None:
+    def test_pictures(
+        self, tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         data = write_digits(tmp_path / "digits", 200, rng)
         run = TrainingRun(tmp_path / "runs")
         options = PictureOptions(epochs=2, filters=4, latent=8, validation=0.25, seed=3)
@@ -330,8 +332,27 @@ class TestTraining:
         done = CliRunner().invoke(app, command)
         assert done.exit_code == 0, done.output
         assert output.stat().st_size > 0
-        wrong = CliRunner().invoke(app, [*command, "--clip", "clip.avi"])
-        assert wrong.exit_code == 2
+        for words in (["--clip", "clip.avi"], ["--frames", "3"], ["-o", str(run.path / "m.keras")]):
+            wrong = CliRunner().invoke(app, [*command, *words])
+            assert wrong.exit_code == 2, wrong.output
+        told: list[tuple[str, int, int | None]] = []
+
+        class Told(Progress):
+            def advance(self, what: str, done: int, total: int | None) -> None:
+                told.append((what, done, total))
+
+        few = loaded.generate(5, seed=4, batch_size=3, progress=Told())
+        np.testing.assert_allclose(few, made[:5], atol=1)
+        save_pictures(tmp_path / "made", few[:1], progress=Told())
+        assert told == [
+            ("making pictures", 3, 5),
+            ("making pictures", 5, 5),
+            ("writing pictures", 1, 1),
+        ]
+        monkeypatch.chdir(tmp_path)
+        for name in ("grid2.png", "grid3.png"):
+            done = CliRunner().invoke(app, command[:4])
+            assert done.output == f"wrote {name}\n"
 
     def test_nothing_need_be_held_back(self, tmp_path: Path, rng: np.random.Generator) -> None:
         data = write_digits(tmp_path / "digits", 8, rng)
@@ -372,6 +393,13 @@ class TestTraining:
         command = ["generate", str(run.path / "model.keras"), "--frames", "2", "-o", str(output)]
         done = CliRunner().invoke(app, [*command, "--clip", str(clip)])
         assert done.exit_code == 0, done.output
+        for words in (["-o", str(clip)], ["--seed", "1"], ["-o", "a.png"]):
+            wrong = CliRunner().invoke(app, [*command, "--clip", str(clip), *words])
+            assert wrong.exit_code == 2, wrong.output
+        with pytest.raises(ValueError, match="is the file that is read"):
+            trained.predict(clip, 3, output=clip)
+        with FrameReader(clip) as frames:
+            assert len(list(frames)) == 20
         beyond = CliRunner().invoke(app, [*command, "--clip", str(clip), "--start", "99"])
         assert beyond.exit_code == 1
         assert "ends before frame 99" in beyond.output
@@ -384,7 +412,7 @@ class TestTraining:
         seen: list[Array] = []
 
         class Watching(NextFramePredictor):
-            def go_on(self, frames: Array, count: int) -> Array:
+            def go_on(self, frames: Array, count: int, **_: Any) -> Array:
                 seen.append(frames)
                 return frames[:1]
 

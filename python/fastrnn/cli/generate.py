@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fastrnn.cli.errors import DebugOption, errors_in_one_line
+from fastrnn.cli.outputs import check_output_option, free_name, wrong_values
 
 PICTURES = "Pictures"
 FRAMES = "Frames of a clip"
@@ -23,22 +24,30 @@ def generate(
             "--output",
             "-o",
             help="A picture file with all pictures in a grid, or a folder for single ones; the "
-            "video of a clip that goes on.",
-            show_default="grid.png or forecast.mp4",
+            "video of a clip that goes on. A file of that name is replaced.",
+            show_default="grid.png or forecast.mp4, or with a number that is free",
         ),
     ] = None,
     count: Annotated[
-        int, typer.Option(min=1, help="Pictures to make.", rich_help_panel=PICTURES)
-    ] = 64,
+        int | None,
+        typer.Option(min=1, help="Pictures to make.", show_default="64", rich_help_panel=PICTURES),
+    ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Another seed, other pictures.", rich_help_panel=PICTURES)
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Another seed, other pictures.",
+            show_default="0",
+            rich_help_panel=PICTURES,
+        ),
+    ] = None,
     clip: Annotated[
         Path | None, typer.Option(help="The clip that shall go on.", rich_help_panel=FRAMES)
     ] = None,
     frames: Annotated[
-        int, typer.Option(min=1, help="Frames to predict.", rich_help_panel=FRAMES)
-    ] = 20,
+        int | None,
+        typer.Option(min=1, help="Frames to predict.", show_default="20", rich_help_panel=FRAMES),
+    ] = None,
     start: Annotated[
         int | None,
         typer.Option(
@@ -60,23 +69,41 @@ def generate(
     fastrnn generate runs/train2/model.keras --clip clip.avi --frames 20 --output out.mp4
     """
     with errors_in_one_line(debug):
+        from rich.console import Console
+
         from fastrnn.apps import NextFramePredictor, PictureGenerator, save_pictures
         from fastrnn.apps.model_file import kind_of
+        from fastrnn.cli.progress import TerminalProgress
+        from fastrnn.utils.images import PICTURE_SUFFIXES
+        from fastrnn.video.writer import CODECS
 
         if not model.is_file():
             raise FileNotFoundError(f"no such model file: {model}")
         kind = kind_of(model)
-        if kind == NextFramePredictor.KIND:
-            if clip is None:
-                raise typer.BadParameter("this model needs a clip to go on", param_hint="--clip")
-            output = output or Path("forecast.mp4")
-            predictor = NextFramePredictor.load(model)
-            predictor.predict(clip, frames, start=start, output=output)
-        elif kind == PictureGenerator.KIND:
-            if clip is not None:
-                raise typer.BadParameter("this model makes pictures", param_hint="--clip")
-            output = output or Path("grid.png")
-            save_pictures(output, PictureGenerator.load(model).generate(count, seed=seed))
-        else:
+        if kind not in (NextFramePredictor.KIND, PictureGenerator.KIND):
             raise ValueError(f"{model}: neither a model of pictures nor of next frames")
+        of_pictures = {"--count": count, "--seed": seed}
+        of_clips = {"--clip": clip, "--frames": frames, "--start": start}
+        with wrong_values(debug):
+            for name, value in (of_clips if kind == PictureGenerator.KIND else of_pictures).items():
+                if value is not None:
+                    raise ValueError(
+                        f"{name} is not for {model}, which "
+                        f"{'makes pictures' if name in of_clips else 'has a clip go on'}"
+                    )
+            if kind == NextFramePredictor.KIND and clip is None:
+                raise ValueError(f"{model} has a clip go on: give it as --clip")
+        with TerminalProgress(Console(stderr=True)) as progress:
+            if clip is not None:
+                output = output or free_name("forecast.mp4")
+                check_output_option(debug, output, "a video", CODECS, [clip])
+                predictor = NextFramePredictor.load(model)
+                predictor.predict(clip, frames or 20, start=start, output=output, progress=progress)
+            else:
+                output = output or free_name("grid.png")
+                place = output if output.suffix else output / "0.png"  # a folder of single ones
+                check_output_option(debug, place, "pictures", sorted(PICTURE_SUFFIXES))
+                generator = PictureGenerator.load(model)
+                pictures = generator.generate(count or 64, seed=seed or 0, progress=progress)
+                save_pictures(output, pictures, progress=progress)
         typer.echo(f"wrote {output}")

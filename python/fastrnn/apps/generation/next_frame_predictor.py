@@ -10,9 +10,11 @@ import numpy as np
 
 from fastrnn.apps.generation.next_frame import roll_out
 from fastrnn.apps.model_file import load_trained, save_trained
+from fastrnn.apps.run import Progress
 from fastrnn.models import Model
 from fastrnn.video import FrameReader, FrameWriter, Preprocessing, VideoError, resize_frame
 from fastrnn.video.preprocess import Frames
+from fastrnn.video.writer import check_video
 
 MARK = (80, 175, 76)  # of predicted frames: blue, green, red
 MIN_WIDTH = 360
@@ -42,7 +44,7 @@ class NextFramePredictor:
         self.model = model
         self.preprocessing = preprocessing
 
-    def go_on(self, frames: Frames, count: int) -> Frames:
+    def go_on(self, frames: Frames, count: int, *, progress: Progress | None = None) -> Frames:
         """Predict the frames that follow.
 
         Parameters
@@ -51,6 +53,8 @@ class NextFramePredictor:
             (T, H, W, C) uint8, of the network's size.
         count : int
             Frames to predict.
+        progress : Progress, optional
+            Told of each frame predicted.
 
         Returns
         -------
@@ -60,8 +64,11 @@ class NextFramePredictor:
         if count < 1:
             raise ValueError(f"go_on: count must be at least 1, got {count}")
         seen = frames[None].astype(np.float32) / np.float32(255)
-        predicted = [255 * frame[0] for frame in roll_out(self.model, seen, count)]
-        return np.rint(predicted).astype(np.uint8)
+        progress, predicted = progress or Progress(), []
+        for number, frame in enumerate(roll_out(self.model, seen, count), 1):
+            predicted.append(np.rint(255 * frame[0]).astype(np.uint8))
+            progress.advance("predicting frames", number, count)
+        return np.stack(predicted)
 
     def predict(
         self,
@@ -70,6 +77,7 @@ class NextFramePredictor:
         *,
         start: int | None = None,
         output: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
     ) -> Frames:
         """Predict how a clip goes on.
 
@@ -84,6 +92,8 @@ class NextFramePredictor:
             after the clip's last.
         output : path, optional
             A video to write: the frames seen, then, in a green border, those predicted.
+        progress : Progress, optional
+            Told of each frame predicted.
 
         Returns
         -------
@@ -94,11 +104,15 @@ class NextFramePredictor:
         ------
         FileNotFoundError
             If there is no such clip.
+        ValueError
+            If `output` is no name of a video, or the clip itself.
         fastrnn.video.VideoError
             If it cannot be read, or ends before `start`.
         """
         if start is not None and start < 1:
             raise ValueError(f"predict: start must be at least 1, got {start}")
+        if output is not None:
+            check_video(output, clip)
         settings = self.preprocessing
         with FrameReader(clip, gray=not settings.colour) as reader:
             fps = reader.info.fps / settings.frame_step
@@ -107,7 +121,7 @@ class NextFramePredictor:
         if not seen or (start is not None and seen[-1][0] < start):
             raise VideoError(f"{clip}: ends before frame {start or 1}")
         frames = np.stack([resize_frame(frame, settings) for _, frame in seen])
-        predicted = self.go_on(frames, count)
+        predicted = self.go_on(frames, count, progress=progress)
         if output is not None:
             self._write(output, frames, predicted, fps)
         return predicted

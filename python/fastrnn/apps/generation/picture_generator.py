@@ -10,6 +10,7 @@ import numpy as np
 from fastrnn.apps.generation.adversarial import draw_noise
 from fastrnn.apps.generation.pictures import Pixels
 from fastrnn.apps.model_file import load_trained, save_trained
+from fastrnn.apps.run import Progress
 from fastrnn.models import Model
 from fastrnn.models.saving import failing_as
 
@@ -38,7 +39,14 @@ class PictureGenerator:
         self.model = model
         self.held_back = held_back
 
-    def generate(self, count: int, *, seed: int = 0, batch_size: int = 256) -> Pixels:
+    def generate(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        batch_size: int = 256,
+        progress: Progress | None = None,
+    ) -> Pixels:
         """Make pictures.
 
         Parameters
@@ -48,6 +56,8 @@ class PictureGenerator:
             The same seed gives the same pictures; the first of many are those of few.
         batch_size : int
             Pictures at once.
+        progress : Progress, optional
+            Told of the pictures made.
 
         Returns
         -------
@@ -58,8 +68,12 @@ class PictureGenerator:
             raise ValueError(f"generate: count must be at least 1, got {count}")
         latent: Any = self.model.input_shape[1]
         noise = draw_noise(np.random.default_rng(seed), count, latent)
-        made = self.model.predict(noise, batch_size=batch_size, verbose=0)
-        return np.asarray(np.clip(np.rint(made), 0, 255), np.uint8)
+        progress, parts = progress or Progress(), []
+        for first in range(0, count, batch_size):
+            part = np.asarray(self.model.predict_on_batch(noise[first : first + batch_size]))
+            parts.append(np.clip(np.rint(part), 0, 255).astype(np.uint8))
+            progress.advance("making pictures", min(first + batch_size, count), count)
+        return np.concatenate(parts)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.keras`` file, of which Keras reads the network."""

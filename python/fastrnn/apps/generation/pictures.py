@@ -148,7 +148,9 @@ def picture_grid(pixels: Pixels, columns: int | None = None) -> Pixels:
     return np.pad(wide, ((0, 1), (0, 1), (0, 0)))
 
 
-def save_pictures(path: str | os.PathLike[str], pixels: Pixels) -> None:
+def save_pictures(
+    path: str | os.PathLike[str], pixels: Pixels, *, progress: Progress | None = None
+) -> None:
     """Write pictures: in a grid, small ones enlarged, or singly.
 
     Parameters
@@ -157,11 +159,14 @@ def save_pictures(path: str | os.PathLike[str], pixels: Pixels) -> None:
         A picture file for the grid; a path without suffix is the folder of single pictures.
     pixels : ndarray
         (N, H, W, C) uint8.
+    progress : Progress, optional
+        Told of each single picture that is written.
     """
     if not Path(path).suffix:
-        digits = len(str(len(pixels) - 1))
+        progress, digits = progress or Progress(), len(str(len(pixels) - 1))
         for number, picture in enumerate(pixels):
             save_img(Path(path, f"{number:0{digits}d}.png"), picture, scale=False)
+            progress.advance("writing pictures", number + 1, len(pixels))
         return
     grid = picture_grid(pixels)
     factor = max(1, 480 // grid.shape[1])

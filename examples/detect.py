@@ -1,10 +1,9 @@
 """Train a detector on a folder of pictures with boxes.csv, and follow what it finds in a clip.
 
-python examples/detect.py FOLDER [CLIP]
-python examples/detect.py                rendered shapes, in the new folder shapes/
+Without a folder rendered shapes serve, in the new folder shapes/.
 """
 
-import sys
+import argparse
 
 from fastrnn.apps.detection import (
     DetectorOptions,
@@ -15,7 +14,11 @@ from fastrnn.apps.detection import (
 from fastrnn.apps.run import TrainingRun
 from fastrnn.apps.tracking import track_clip
 
-folder, clip = ([*sys.argv[1:], None, None])[:2]
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("folder", nargs="?", help="pictures and boxes.csv")
+parser.add_argument("clip", nargs="?", help="a video file to follow the objects in")
+arguments = parser.parse_args()
+folder, clip = arguments.folder, arguments.clip
 if folder is None:
     folder, clip = "shapes", "shapes/clip.mp4"
     write_shape_pictures(folder, 300)

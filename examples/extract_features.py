@@ -1,15 +1,10 @@
 """Tell the actions of people never seen, by features of clips and a logistic regression.
 
-python examples/extract_features.py FOLDER REGEX [MODEL [LAYER]]
-
-FOLDER has a sub-folder of clips for each action; the clips whose names match REGEX, say
-`^(daria|denis)_`, are kept for the test. MODEL must not have been trained on these. Its features
-are compared with features of motion made by hand.
+The features of a model's layer are compared with features of motion made by hand.
 """
 
+import argparse
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -20,11 +15,18 @@ from fastrnn.optimizers import Adam
 from fastrnn.regularizers import L2
 from fastrnn.utils import set_random_seed
 
-folder, match, *model = sys.argv[1:]
-clips = scan_folder(folder)
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("folder", help="has a sub-folder of clips for each action")
+parser.add_argument("regex", help="clips whose names match are for the test: '^(daria|denis)_'")
+parser.add_argument(
+    "model", nargs="?", help="a model that was not trained on the clips of the test"
+)
+parser.add_argument("layer", nargs="?", default="auto", help="of the model")
+arguments = parser.parse_args()
+clips = scan_folder(arguments.folder)
 paths = [clip.path for clip in clips.clips]
 labels = np.array([clip.label for clip in clips.clips])
-test = np.array([re.search(match, path.name) is not None for path in paths])
+test = np.array([re.search(arguments.regex, path.name) is not None for path in paths])
 
 
 def nearest(x: np.ndarray) -> np.ndarray:
@@ -44,8 +46,8 @@ def regressed(x: np.ndarray) -> np.ndarray:
 
 
 sources = [MotionFeatures()]
-if model:
-    sources.append(LayerFeatures.load(Path(model[0]), *model[1:]))
+if arguments.model:
+    sources.append(LayerFeatures.load(arguments.model, arguments.layer))
 for source in sources:
     x = extract_features(paths, source).clip_features
     x = (x - x[~test].mean(axis=0)) / (x[~test].std(axis=0) + 1e-6)

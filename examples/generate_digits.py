@@ -1,16 +1,16 @@
-"""Train a DCGAN on a folder with MNIST's files, or with pictures, and look at what it makes.
+"""Train a DCGAN on a folder with MNIST's files, or with pictures, and look at what it makes."""
 
-python examples/generate_digits.py FOLDER [EPOCHS]
-"""
-
-import sys
+import argparse
 
 from fastrnn.apps import PictureGenerator, PictureOptions, save_pictures, train_pictures
 from fastrnn.apps.run import TrainingRun
 
-folder, epochs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 6
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("folder", help="train-images-idx3-ubyte and its labels, or picture files")
+parser.add_argument("epochs", nargs="?", type=int, default=6)
+arguments = parser.parse_args()
 run = TrainingRun(name="digits")
-train_pictures(folder, PictureOptions(epochs=epochs), run=run)
+train_pictures(arguments.folder, PictureOptions(epochs=arguments.epochs), run=run)
 print(run.results["validation"])
 
 generator = PictureGenerator.load(run.path / "model.keras")

@@ -1,13 +1,10 @@
 """Label each step of a recording, and give each picture of a video a value.
 
-python examples/label_frames.py GRID
-
-GRID holds spoken sentences: audio8k/*.wav, lips/*.mp4, and align/*.align with the words' times.
 First, which word is spoken when, from the sound. Then how loud the voice is at each moment, in
 nats, from the pictures of the lips alone; the truth is what the microphone says.
 """
 
-import sys
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -17,7 +14,11 @@ from fastrnn.apps import LabelOptions, TrainingRun, train_labels
 from fastrnn.apps.segments import sound_starts
 from fastrnn.audio import LogMel
 
-folder = Path(sys.argv[1])
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument(
+    "grid", type=Path, help="spoken sentences: audio8k/*.wav, lips/*.mp4, align/*.align with times"
+)
+folder = parser.parse_args().grid
 run = TrainingRun(name="label")
 labeller = train_labels(folder, LabelOptions(media="sound", epochs=16), run=run)
 results = run.results["validation"]

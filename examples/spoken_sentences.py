@@ -1,18 +1,19 @@
 """Train on recordings of sentences by CTC, and write down what is said in others.
 
-python examples/spoken_sentences.py FOLDER
-
-FOLDER holds .wav files and, by the same name, what is said in them: .txt, or .align with times,
-of which none is used. A fifth of the recordings is held back.
+Of the times in .align files none is used. A fifth of the recordings is held back.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from fastrnn.apps import TrainingRun, train_sentences
 from fastrnn.apps.speech import find_sentences
 
-folder = Path(sys.argv[1])
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument(
+    "folder", type=Path, help=".wav files and what is said in them, of the same names: .txt, .align"
+)
+folder = parser.parse_args().folder
 run = TrainingRun(name="sentences")
 recognizer = train_sentences(folder, run=run)
 results, figures = run.results, run.results["validation"]

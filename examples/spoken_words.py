@@ -1,19 +1,20 @@
-"""Train on recordings of words, and recognize those of a speaker who was left out.
+"""Train on recordings of words, and recognize those of a speaker who was left out."""
 
-python examples/spoken_words.py FOLDER [REGEX]
-
-FOLDER holds a sub-folder of .wav files for each word, or files that begin with the word, as
-`7_jackson_32.wav`. Those whose names match REGEX are held back, so that `_jackson_` leaves one
-speaker out; without it a fifth of the files is.
-"""
-
+import argparse
 import re
-import sys
 from pathlib import Path
 
 from fastrnn.apps import TrainingRun, WordOptions, train_words
 
-folder, match = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument(
+    "folder", type=Path, help=".wav files, a sub-folder for each word, or named 7_jackson_32.wav"
+)
+parser.add_argument(
+    "regex", nargs="?", help="files whose names match are held back, a fifth without: '_jackson_'"
+)
+arguments = parser.parse_args()
+folder, match = arguments.folder, arguments.regex
 run = TrainingRun(name="words")
 recognizer = train_words(folder, WordOptions(validation_match=match), run=run)
 results, figures = run.results, run.results["validation"]

@@ -56,6 +56,20 @@ def test_an_example_runs(
     assert left is None or (tmp_path / left).stat().st_size > 0
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_an_example_says_what_it_takes(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = EXAMPLES / f"{name}.py"
+    if not example.is_file():
+        pytest.skip("the examples are not beside the tests")
+    monkeypatch.setattr(sys, "argv", [str(example), "one", "two", "three", "four", "five"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(example), run_name="__main__")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"usage: {name}.py ")
+
+
 def _train_for_one_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     for trained in (TrainingRun, fastrnn.Model):
 

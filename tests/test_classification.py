@@ -112,6 +112,15 @@ def test_images_from_idx_files(idx: Path, tmp_path: Path) -> None:
     told = json.loads(run("eval", model, idx, "--json"))  # the test part
     assert np.sum(told["confusion"]) == 12
     assert told["accuracy"] >= 0.9
+    lines = run("predict", model, idx, "--json").splitlines()
+    assert len(lines) == 60
+    name, number = json.loads(lines[-1])["file"].split("#")
+    assert (Path(name).parent, number) == (idx, "47")
+    small = apps.ImageClassifier(["a", "b"], (8, 8, 1), architecture_of(IMAGE_NETWORKS, "rows-rnn"))
+    small.save(tmp_path / "small.keras")
+    assert "must hold images of bytes, (8, 8, 1)" in run(
+        "predict", tmp_path / "small.keras", idx, code=1
+    )
     assert "are taken as they are" in run("train", idx, "--size", 8, "--out", tmp_path, code=1)
     with pytest.raises(ValueError, match="not a fastrnn video classifier"):
         apps.VideoClassifier.load(model)
@@ -123,7 +132,16 @@ def test_predict_images_of_a_folder_and_a_pattern(pictures: Path, tmp_path: Path
     classifier.save(tmp_path / "model.keras")
     lines = run("predict", tmp_path / "model.keras", pictures / "upright", "--json").splitlines()
     assert len(lines) == 30
-    assert "0: cameras and streams are for" in run("predict", tmp_path / "model.keras", 0, code=1)
+    model = tmp_path / "model.keras"
+    tasks = "the tasks video, detect; this one is of images"
+    assert f"0: cameras and streams are for models of {tasks}" in run("predict", model, 0, code=2)
+    for words, of in (
+        (["--windows"], "the task video"),
+        (["--threshold", "0.5"], "the task detect"),
+        (["--output", "a.mp4"], "the tasks video, label, detect"),
+    ):
+        said = run("predict", model, pictures, *words, code=2)
+        assert f"{words[0]} is for models of {of}; this one is of images" in said
     told = json.loads(lines[4])
     path = pictures / "upright" / "04.png"
     assert told["file"] == str(path)

@@ -469,9 +469,46 @@ def test_predict_writes_an_annotated_copy(trained: Path, clips: Path, tmp_path: 
     assert "takes one source only" in run(
         "predict", trained / "model.keras", clip, clip, "--output", copy, code=2
     )
-    assert "written to .mp4" in run(
-        "predict", trained / "model.keras", clip, "--output", tmp_path / "copy.txt", code=1
+    assert "must end in .mp4" in run(
+        "predict", trained / "model.keras", clip, "--output", tmp_path / "copy.txt", code=2
     )
+
+
+def test_predict_never_writes_over_its_clip(trained: Path, clips: Path, tmp_path: Path) -> None:
+    clip, link = tmp_path / "own.avi", tmp_path / "link.avi"
+    clip.write_bytes((clips / "left" / "person0_left.avi").read_bytes())
+    link.symlink_to(clip)
+    before = clip.read_bytes()
+    for name in (clip, link):
+        said = run("predict", trained / "model.keras", clip, "--output", name, code=2)
+        assert f"{name}: is the file that is read ({clip}), which would be lost" in said
+        with pytest.raises(ValueError, match="is the file that is read"):
+            apps.Watch(apps.VideoClassifier.load(trained / "model.keras"), clip, output=name)
+    assert clip.read_bytes() == before
+
+
+def test_predict_says_what_ctrl_c_left(
+    trained: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastrnn.cli.predict._print", interrupted)
+    clip, copy = clips / "left" / "person0_left.avi", tmp_path / "copy.mp4"
+    words = ("predict", trained / "model.keras", clip, "--windows", "--output", copy)
+    assert f"wrote {copy}, up to where it was interrupted" in run(*words, code=130)
+    with FrameReader(copy) as frames:
+        assert len(list(frames)) == 6
+
+
+def test_models_that_predict_nothing_name_their_command(tmp_path: Path) -> None:
+    network = Sequential([layers.Input((2,)), layers.Dense(2)])
+    for task, command in (("generate", "generate"), ("next-frame", "generate"), ("track", "track")):
+        model = tmp_path / f"{task}.keras"
+        save_trained(model, network, apps.TASKS[task].kind, {})
+        said = run("predict", model, "clip.avi", code=1)
+        assert f"of the task {task} is used by: fastrnn {command} " in said
+        assert str(model) in said.partition("used by")[2]
 
 
 def test_a_wrong_model_file_is_an_error(trained: Path, clips: Path, tmp_path: Path) -> None:
@@ -535,7 +572,11 @@ def test_inspect_and_convert(trained: Path, tmp_path: Path) -> None:
 
     assert "is damaged or no ZIP file" in run("inspect", __file__, code=1)
     assert "there is no file" in run("inspect", tmp_path / "none.keras", code=1)
-    assert "exists" in run("convert", model, tmp_path / "model.h5", code=1)
+    assert "exists; --overwrite" in run("convert", model, tmp_path / "model.h5", code=1)
+    for same in (("convert", model, model), ("convert", weights, model, "--model", model)):
+        before = model.read_bytes()
+        assert "is the file that is read" in run(*same, "--overwrite", code=1)
+        assert model.read_bytes() == before
     run("convert", model, tmp_path / "model.h5", "--overwrite", "--no-training")
     assert not load_model(tmp_path / "model.h5").compiled
     error = run("convert", tmp_path / "model.weights.h5", tmp_path / "x.keras", code=1)

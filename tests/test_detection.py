@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from fastrnn.apps.detection import (
     Detections,
@@ -27,7 +29,10 @@ from fastrnn.apps.detection.batches import DetectionBatches, change_sample
 from fastrnn.apps.detection.pictures import Labelled
 from fastrnn.apps.detection.train import evaluate_file, file_of, read_samples
 from fastrnn.apps.run import Progress, TrainingRun
-from fastrnn.video import FrameWriter, VideoError, box_iou
+from fastrnn.cli.app import app
+from fastrnn.utils import load_img, save_img
+from fastrnn.video import FrameReader, FrameWriter, VideoError, box_iou
+from fastrnn.video.boxes import PALETTE
 
 
 def test_boxes_come_back_from_the_grid(rng: np.random.Generator) -> None:
@@ -208,6 +213,49 @@ def test_it_learns_its_pictures_by_heart(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         detector.detect(wide).boxes, detector.detect(picture).boxes * [3, 2, 3, 2], rtol=1e-6
     )
+
+
+def test_predict_finds_objects_in_pictures_and_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes, scores = np.array([[4.0, 6, 10, 12], [1, 1, 5, 5]]), np.array([0.9, 0.4])
+
+    def detect(self: ObjectDetector, picture: np.ndarray, threshold: float) -> Detections:
+        kept = scores >= threshold
+        return Detections(boxes[kept], scores[kept], np.array([1, 0])[kept])
+
+    monkeypatch.setattr(ObjectDetector, "detect", detect)
+    model, grey = tmp_path / "model.keras", np.full((48, 64, 3), 90, np.uint8)
+    ObjectDetector(["cat", "dog"], 16, 16).save(model)
+    save_img(tmp_path / "in" / "a.png", grey, scale=False)
+    with FrameWriter(tmp_path / "in" / "b.avi") as clip:
+        for _ in range(3):
+            clip.write(grey)
+
+    def said(*words: object, code: int = 0) -> str:
+        done = CliRunner().invoke(app, ["predict", str(model), *map(str, words)])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    told = [json.loads(line) for line in said(tmp_path / "in", "--json").splitlines()]
+    assert [Path(each["file"]).name for each in told] == ["a.png", "b.avi", "b.avi", "b.avi"]
+    assert told[0]["objects"] == [
+        {"name": "dog", "box": [4, 6, 10, 12], "score": 0.9},
+        {"name": "cat", "box": [1, 1, 5, 5], "score": 0.4},
+    ]
+    assert [each["frame"] for each in told[1:]] == [0, 1, 2]
+    picture, clip_file = tmp_path / "in" / "a.png", tmp_path / "in" / "b.avi"
+    line = said(picture, "--threshold", 0.5, "--output", tmp_path / "out.png")
+    assert line == f"{picture}: dog 0.90 at 4,6,10,12\nwrote {tmp_path / 'out.png'}\n"
+    np.testing.assert_array_equal(load_img(tmp_path / "out.png")[18, 9], PALETTE[1][::-1])
+    said(clip_file, "--output", tmp_path / "out.avi")
+    with FrameReader(tmp_path / "out.avi") as frames:
+        assert len(list(frames)) == 3
+    assert "must end in .bmp" in said(picture, "--output", tmp_path / "out.avi", code=2)
+    assert "is the file that is read" in said(picture, "--output", picture, code=2)
+    assert "is the file that is read" in said(clip_file, "--output", clip_file, code=2)
+    picture.write_bytes(b"nothing")
+    assert "not a picture that can be read" in said(picture, code=1)
 
 
 def test_a_run_leaves_its_files(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from fastrnn import Sequential, layers
 from fastrnn.apps.labelling import (
     NOTHING,
     FrameLabeller,
@@ -28,7 +30,8 @@ from fastrnn.apps.run import TrainingRun
 from fastrnn.apps.segments import Segment, read_segments
 from fastrnn.apps.speech import FrontEnd
 from fastrnn.audio import LogMel
-from fastrnn.video import FrameWriter
+from fastrnn.cli.app import app
+from fastrnn.video import FrameReader, FrameWriter
 
 Array = np.ndarray[Any, Any]
 FPS = 10
@@ -233,6 +236,33 @@ def test_values_of_frames_are_learnt(tmp_path: Path, rng: np.random.Generator) -
     (tmp_path / "clips" / "3.csv").write_text("start,stop,label\n0,1,x\n")
     with pytest.raises(ValueError, match=r"3\.csv: the model gives values, here are segments"):
         evaluate_labels(run.path / "model.keras", tmp_path / "clips")
+
+
+@pytest.mark.parametrize("classified", [True, False])
+def test_what_is_said_of_frames_is_drawn(tmp_path: Path, classified: bool) -> None:
+    clip, output, model = tmp_path / "clip.avi", tmp_path / "out.avi", tmp_path / "model.keras"
+    write_clip(clip, np.arange(6.0))
+    source = PictureInput(12, 8, "pixels")
+    network = Sequential(
+        [
+            layers.Input((None, 8, 12, 1)),
+            layers.TimeDistributed(layers.Flatten()),
+            layers.GRU(2, return_sequences=True),
+        ]
+    )
+    scale = None if classified else (np.zeros(2, np.float32), np.ones(2, np.float32))
+    labeller = FrameLabeller([NOTHING, "wave"], source, network, scale)
+    labeller.save(model)
+    done = CliRunner().invoke(app, ["predict", str(model), str(clip), "--output", str(output)])
+    assert done.exit_code == 0, done.output
+    with FrameReader(output) as frames:
+        drawn = list(frames)
+    assert len(drawn) == 6
+    assert drawn[0].shape[1] >= 360
+    corner = drawn[0][:20, :60]  # the bright bar, darkened, and text on it
+    assert np.median(corner) < 110 < 200 < corner.max()
+    with pytest.raises(ValueError, match="is the file that is read"):
+        labeller.predict(clip, output=clip)
 
 
 def test_sounds_are_found_in_recordings(tmp_path: Path, rng: np.random.Generator) -> None:

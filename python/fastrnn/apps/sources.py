@@ -13,7 +13,9 @@ from fastrnn.data import VIDEO_SUFFIXES
 Source = Path | str | int
 
 
-def find_sources(texts: Iterable[str], suffixes: Collection[str] = VIDEO_SUFFIXES) -> list[Source]:
+def find_sources(
+    texts: Iterable[str], suffixes: Collection[str] = VIDEO_SUFFIXES, names: str = ""
+) -> list[Source]:
     """Files, cameras and streams, in the order in which they are named.
 
     Parameters
@@ -24,6 +26,8 @@ def find_sources(texts: Iterable[str], suffixes: Collection[str] = VIDEO_SUFFIXE
         a camera.
     suffixes : collection of str
         Endings of the files that are taken from folders.
+    names : str
+        Pattern of the names of files that are taken from folders, too.
 
     Returns
     -------
@@ -44,9 +48,10 @@ def find_sources(texts: Iterable[str], suffixes: Collection[str] = VIDEO_SUFFIXE
     for text in texts:
         path = Path(text)
         if path.is_dir():
-            files = files_under(path, suffixes)
+            files = files_under(path, suffixes) + (sorted(path.rglob(names)) if names else [])
             if not files:
-                raise FileNotFoundError(f"{text}: no file of a known kind in this folder")
+                kinds = ", ".join([*sorted(suffixes), *[names] * bool(names)])
+                raise FileNotFoundError(f"{text}: no file of a known kind in this folder ({kinds})")
             found += files
         elif "://" in text:
             found.append(text)

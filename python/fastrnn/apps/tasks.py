@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fastrnn.apps.classification.image_data import IDX_IMAGES
 from fastrnn.apps.classification.images import ImageClassifier
 from fastrnn.apps.classification.options import ImageOptions, VideoOptions
 from fastrnn.apps.classification.train_images import (
@@ -84,10 +85,17 @@ class Task:
     kind : str
         What its model files say they are, see `fastrnn.apps.model_file`.
     load : callable, optional
-        From a model file to an object whose ``predict(file)`` returns what `fastrnn predict`
-        prints, as text by ``str`` and as JSON by ``to_dict()``.
+        From a model file to an object for `fastrnn predict`. Its ``predict(file)`` returns what
+        is printed, as text by ``str`` and as JSON by ``to_dict()``.
     suffixes : collection of str
         Endings of the files that are predicted for, where a folder is given.
+    names : str
+        Pattern of the names of further such files.
+    extras : collection of str
+        What `fastrnn predict` does beside: ``"live"`` takes cameras and streams, ``"output"``,
+        ``"threshold"`` and ``"windows"`` have the option of that name.
+    command : str
+        What its models are for, where there is no `load`: a command with MODEL in it.
     needs_data : bool
         False if it can be trained without a folder.
     evaluate : callable, optional
@@ -103,6 +111,9 @@ class Task:
     kind: str
     load: Callable[[Path], Any] | None = None
     suffixes: Collection[str] = VIDEO_SUFFIXES
+    names: str = ""
+    extras: Collection[str] = ()
+    command: str = ""
     needs_data: bool = True
     evaluate: Callable[..., Mapping[str, Any]] | None = None
 
@@ -121,6 +132,7 @@ _ALL = [
         recognizes=holds_clips,
         kind=VideoClassifier.KIND,
         load=VideoClassifier.load,
+        extras=("live", "output", "windows"),
         evaluate=evaluate_video_classifier,
     ),
     Task(
@@ -133,6 +145,7 @@ _ALL = [
         kind=ImageClassifier.KIND,
         load=ImageClassifier.load,
         suffixes=PICTURE_SUFFIXES,
+        names=f"*{IDX_IMAGES}",
         evaluate=evaluate_image_classifier,
     ),
     Task(
@@ -142,6 +155,7 @@ _ALL = [
         train=train_pictures,
         recognizes=never,
         kind=PictureGenerator.KIND,
+        command="fastrnn generate MODEL",
         evaluate=evaluate_picture_file,
     ),
     Task(
@@ -152,6 +166,7 @@ _ALL = [
         train=train_next_frame,
         recognizes=never,
         kind=NextFramePredictor.KIND,
+        command="fastrnn generate MODEL --clip CLIP",
         evaluate=evaluate_next_frame_file,
     ),
     Task(
@@ -189,6 +204,7 @@ _ALL = [
         kind=FrameLabeller.KIND,
         load=FrameLabeller.load,
         suffixes=VIDEO_SUFFIXES | AUDIO_SUFFIXES,
+        extras=("output",),
         evaluate=evaluate_labels,
     ),
     Task(
@@ -198,6 +214,9 @@ _ALL = [
         train=train_detector,
         recognizes=lambda data: (data / TABLE).is_file(),
         kind=ObjectDetector.KIND,
+        load=ObjectDetector.load,
+        suffixes=PICTURE_SUFFIXES | VIDEO_SUFFIXES,
+        extras=("live", "output", "threshold"),
         evaluate=evaluate_detector_file,
     ),
     Task(
@@ -208,6 +227,7 @@ _ALL = [
         train=train_tracker,
         recognizes=lambda data: data.is_dir() and any(has_truth(each) for each in data.iterdir()),
         kind=Tracker.KIND,
+        command="fastrnn track CLIP --box X,Y,W,H --model MODEL",
         needs_data=False,
         evaluate=evaluate_tracker_file,
     ),

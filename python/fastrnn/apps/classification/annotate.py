@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from fastrnn.apps.classification.prediction import FloatArray
 from fastrnn.video._opencv import opencv
@@ -34,22 +37,43 @@ def annotate_frame(
     ndarray
         (H', W', 3) uint8, both sizes even; enlarged where `frame` is small.
     """
+    if probabilities is None:
+        return write_lines(frame, [], [])
+    ranking = probabilities.argsort()[::-1][:SHOWN_CLASSES]
+    texts = [f"{classes[index]} {probabilities[index]:.0%}" for index in ranking]
+    return write_lines(frame, texts, probabilities[ranking])
+
+
+def write_lines(frame: Picture, texts: Sequence[str], shares: npt.ArrayLike) -> Picture:
+    """Write lines of text into the upper left corner of a copy of one frame.
+
+    Parameters
+    ----------
+    frame : ndarray
+        (H, W, 3) uint8.
+    texts : sequence of str
+        A line each.
+    shares : array_like
+        (lines,) from 0 to 1: how long the bar behind each line is.
+
+    Returns
+    -------
+    ndarray
+        (H', W', 3) uint8, both sizes even; enlarged where `frame` is small.
+    """
     cv2 = opencv()
     height, width = frame.shape[:2]
     factor = max(1, -(-MIN_WIDTH // width))
     # Even sizes, which the encoders' subsampled colour needs.
     size = (max(width * factor // 2 * 2, 2), max(height * factor // 2 * 2, 2))
     picture = np.array(cv2.resize(frame, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    if probabilities is None:
+    if not texts:
         return picture
-    ranking = probabilities.argsort()[::-1][:SHOWN_CLASSES]
-    names = [f"{classes[index]} {probabilities[index]:.0%}" for index in ranking]
-    wide = min(max(max(text_size(name)[0] for name in names) + 16, 150), size[0])
-    high = min(LINE_HEIGHT * len(names) + 6, size[1])
+    wide = min(max(max(text_size(text)[0] for text in texts) + 16, 150), size[0])
+    high = min(LINE_HEIGHT * len(texts) + 6, size[1])
     picture[:high, :wide] = picture[:high, :wide] // 3
-    for line, (index, name) in enumerate(zip(ranking, names, strict=True)):
+    for line, (text, share) in enumerate(zip(texts, np.asarray(shares), strict=True)):
         y = 4 + line * LINE_HEIGHT
-        filled = round((wide - 8) * float(probabilities[index]))
-        picture[y : y + LINE_HEIGHT - 3, 4 : 4 + filled] = BAR_COLOUR
-        put_text(picture, name, (8, y + 13), WHITE)
+        picture[y : y + LINE_HEIGHT - 3, 4 : 4 + round((wide - 8) * float(share))] = BAR_COLOUR
+        put_text(picture, text, (8, y + 13), WHITE)
     return picture

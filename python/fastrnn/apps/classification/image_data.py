@@ -16,6 +16,8 @@ from fastrnn.utils.images import PICTURE_SUFFIXES, load_img
 
 IntArray = npt.NDArray[np.int64]
 
+IDX_IMAGES = "images*idx3*"  # how the names of files that hold many images end
+
 
 @dataclass(frozen=True)
 class Images:
@@ -50,7 +52,7 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> npt
 
 def idx_files(folder: Path, part: str = "*") -> tuple[Path, Path] | None:
     """The files of images and labels in a folder: of the test part where `part` is "t10k"."""
-    for images in sorted(folder.glob(f"{part}images*idx3*"), reverse=True):  # train before t10k
+    for images in sorted(folder.glob(part + IDX_IMAGES), reverse=True):  # train before t10k
         name = images.name.replace("images", "labels").replace("idx3", "idx1")
         if (labels := images.with_name(name)).is_file():
             return images, labels

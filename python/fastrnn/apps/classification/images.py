@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from fastrnn.apps.classification.prediction import FilePrediction, FloatArray
 from fastrnn.apps.classification.video import check_network
 from fastrnn.apps.model_file import load_trained, save_trained
 from fastrnn.apps.settings import from_json
+from fastrnn.datasets.mnist import read_idx
 from fastrnn.models import Model
 from fastrnn.models.saving import failing_as
 
@@ -81,6 +82,29 @@ class ImageClassifier:
         """
         image = read_image(path, self.shape)
         return FilePrediction(self.classes, self.predict_images(image[None])[0], Path(path))
+
+    def predict_idx(self, path: str | os.PathLike[str]) -> Iterator[FilePrediction]:
+        """Classify the images of an IDX file as MNIST comes in, one after the other.
+
+        The prediction's `path` ends in ``#`` and the image's number, counted from 0.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is none, or its images are of another size.
+        """
+        pixels = read_idx(path)
+        shape = pixels.shape[1:] if pixels.ndim == 4 else (*pixels.shape[1:], 1)
+        if pixels.dtype != np.uint8 or shape != self.shape:
+            raise ValueError(
+                f"{path}: must hold images of bytes, {self.shape} each, "
+                f"got {pixels.dtype} {pixels.shape}"
+            )
+        found = self.predict_images(pixels.reshape(-1, *shape))
+        for number, probabilities in enumerate(found):
+            yield FilePrediction(self.classes, probabilities, Path(f"{path}#{number}"))
 
     def predict_images(self, pixels: npt.NDArray[np.uint8]) -> FloatArray:
         """Probabilities (N, classes) of images (N, H, W, C) uint8 of the classifier's shape."""

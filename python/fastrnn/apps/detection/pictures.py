@@ -165,6 +165,22 @@ def load_pictures(pictures: Iterable[Labelled]) -> Iterator[tuple[Labelled, Pict
             yield picture, reason
 
 
+def read_picture(path: str | os.PathLike[str]) -> Picture:
+    """Read a picture file, (H, W, 3) uint8, blue, green, red.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no picture.
+    """
+    found = _load(Path(path))
+    if isinstance(found, str):
+        raise (ValueError if Path(path).is_file() else FileNotFoundError)(found)
+    return found
+
+
 def _load(path: Path) -> Picture | str:
     if not path.is_file():
         return f"{path}: no such file"

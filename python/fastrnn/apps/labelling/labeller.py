@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn.apps.labelling.inputs import Input, input_from_dict, input_to_dict
+from fastrnn.apps.classification.annotate import annotate_frame, write_lines
+from fastrnn.apps.labelling.inputs import Input, PictureInput, input_from_dict, input_to_dict
 from fastrnn.apps.model_file import load_trained, save_trained
 from fastrnn.apps.segments import NOTHING, Segment
 from fastrnn.metrics import segments_of
 from fastrnn.models import Model
+from fastrnn.video import FrameReader, FrameWriter
+from fastrnn.video.writer import check_video
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -114,18 +117,46 @@ class FrameLabeller:
         self.model = model
         self.scale = scale
 
-    def predict(self, path: str | os.PathLike[str]) -> Labelling:
+    def predict(
+        self, path: str | os.PathLike[str], *, output: str | os.PathLike[str] | None = None
+    ) -> Labelling:
         """Say something about each step of a video or sound file.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        output : path, optional
+            A video file to write, of a video: a copy with what is said about each frame drawn in.
+            Ctrl-C ends it where it is.
+
+        Returns
+        -------
+        Labelling
 
         Raises
         ------
         FileNotFoundError
             If there is no such file.
+        ValueError
+            If `output` is no name of a video, or the file itself, or sound is labelled.
         fastrnn.video.VideoError, fastrnn.audio.AudioError
             If it cannot be read.
         """
+        if output is not None:
+            check_video(output, path)
+            if not self.of_pictures:
+                raise ValueError(f"predict: output is for models of clips, {path} is sound")
         steps, times = self.source.read(Path(path))
-        return Labelling(self.names, times, self.outputs(steps), self.scale is None)
+        found = Labelling(self.names, times, self.outputs(steps), self.scale is None)
+        if output is not None:
+            _write_copy(path, found, output)
+        return found
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether it labels the frames of videos, not sound."""
+        return isinstance(self.source, PictureInput)
 
     def outputs(self, steps: npt.NDArray[Any]) -> FloatArray:
         """Probabilities or values (T, names) for the steps (T, ...) of one recording."""
@@ -163,3 +194,17 @@ class FrameLabeller:
             return cls(names, input_from_dict(about["source"]), model, scale)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: damaged: {error}") from None
+
+
+def _write_copy(
+    path: str | os.PathLike[str], found: Labelling, output: str | os.PathLike[str]
+) -> None:
+    with FrameReader(path) as frames, FrameWriter(output, fps=frames.info.fps, keep=True) as video:
+        for frame, row in zip(frames, found.outputs, strict=False):
+            if found.classified:
+                video.write(annotate_frame(frame, found.names, row))
+            else:
+                texts = [
+                    f"{name} {value:.4g}" for name, value in zip(found.names, row, strict=True)
+                ]
+                video.write(write_lines(frame, texts, np.zeros(len(texts))))

@@ -33,8 +33,8 @@ from fastrnn.losses import CTC
 from fastrnn.metrics import LabelErrorRate, edit_distance
 
 BEAM_WIDTH = 16
-# Much tempo: CTC lets a network that hears both ways write words long before they are said, and what
-# it learns so, it learns slowly. Speech that is never as fast twice makes that harder.
+# Much tempo: CTC lets a network that hears both ways write words long before they are said, and
+# what it learns so, it learns slowly. Speech that is never as fast twice makes that harder.
 VARIATION = Variation(warp=0.1, tempo=0.4, colour=0.3, mask=0.1)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fastrnn.cli.errors import EXIT_ERROR, DebugOption, errors_in_one_line
-from fastrnn.cli.outputs import check_output_option, free_name, wrong_values
+from fastrnn.cli.outputs import free_name, wrong_values
 
 
 def features(
@@ -60,6 +60,7 @@ def features(
     with errors_in_one_line(debug):
         from rich.console import Console
 
+        from fastrnn._files import check_output
         from fastrnn.apps import LayerFeatures, extract_features
         from fastrnn.apps.features.layer import model_of_frames
         from fastrnn.apps.generation import find_clips
@@ -75,7 +76,8 @@ def features(
             for file in ([clip.path for clip in find_clips(given)] if given.is_dir() else [given])
         ]
         output = output or free_name("features.npz")
-        check_output_option(debug, output, "features", [".npz"], files)
+        with wrong_values(debug):
+            check_output(output, "features", [".npz"], files)
         source = None
         if model is not None:
             network, preprocessing, prepare = model_of_frames(model)

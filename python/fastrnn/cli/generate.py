@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fastrnn.cli.errors import DebugOption, errors_in_one_line
-from fastrnn.cli.outputs import check_output_option, free_name, wrong_values
+from fastrnn.cli.outputs import free_name, wrong_values
 
 PICTURES = "Pictures"
 FRAMES = "Frames of a clip"
@@ -72,10 +72,10 @@ def generate(
         from rich.console import Console
 
         from fastrnn.apps import NextFramePredictor, PictureGenerator, save_pictures
+        from fastrnn.apps.generation.pictures import check_pictures
         from fastrnn.apps.model_file import kind_of
         from fastrnn.cli.progress import TerminalProgress
-        from fastrnn.utils.images import PICTURE_SUFFIXES
-        from fastrnn.video.writer import CODECS
+        from fastrnn.video.writer import check_video
 
         if not model.is_file():
             raise FileNotFoundError(f"no such model file: {model}")
@@ -96,13 +96,14 @@ def generate(
         with TerminalProgress(Console(stderr=True)) as progress:
             if clip is not None:
                 output = output or free_name("forecast.mp4")
-                check_output_option(debug, output, "a video", CODECS, [clip])
+                with wrong_values(debug):
+                    check_video(output, clip)
                 predictor = NextFramePredictor.load(model)
                 predictor.predict(clip, frames or 20, start=start, output=output, progress=progress)
             else:
                 output = output or free_name("grid.png")
-                place = output if output.suffix else output / "0.png"  # a folder of single ones
-                check_output_option(debug, place, "pictures", sorted(PICTURE_SUFFIXES))
+                with wrong_values(debug):
+                    check_pictures(output)
                 generator = PictureGenerator.load(model)
                 pictures = generator.generate(count or 64, seed=seed or 0, progress=progress)
                 save_pictures(output, pictures, progress=progress)

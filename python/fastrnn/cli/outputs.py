@@ -1,10 +1,10 @@
-"""What is written: refused where it cannot be, named where no name is given or Ctrl-C ends it."""
+"""Wrong values of options, and what is written where no name is given or Ctrl-C ends it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -20,20 +20,6 @@ def wrong_values(debug: bool) -> Iterator[None]:
     except ValueError:
         with errors_in_one_line(debug, EXIT_USAGE):
             raise
-
-
-def check_output_option(
-    debug: bool,
-    path: Path,
-    what: str,
-    suffixes: Collection[str],
-    sources: Iterable[str | os.PathLike[str] | int] = (),
-) -> None:
-    """Refuse the value of ``--output`` before any work; see `fastrnn._files.check_output`."""
-    from fastrnn._files import check_output
-
-    with wrong_values(debug):
-        check_output(path, what, suffixes, sources)
 
 
 def free_name(name: str) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastrnn.cli.errors import EXIT_ERROR, DebugOption, errors_in_one_line
-from fastrnn.cli.outputs import check_output_option, kept_on_interrupt, wrong_values
+from fastrnn.cli.outputs import kept_on_interrupt, wrong_values
 
 if TYPE_CHECKING:
     from fastrnn.apps import VideoClassifier
@@ -73,8 +73,10 @@ def predict(
     Example: fastrnn predict runs/train1/model.keras clip.avi --output annotated.mp4
     """
     with errors_in_one_line(debug):
+        from fastrnn.apps.detection.find import check_copy
         from fastrnn.apps.sources import find_sources
         from fastrnn.apps.tasks import task_of_model
+        from fastrnn.video.writer import check_video
 
         task = task_of_model(model)
         if task.load is None:
@@ -91,7 +93,10 @@ def predict(
                 if not isinstance(source, Path):
                     _check_extra(task, "live", f"{source}: cameras and streams are")
         if output is not None:
-            _check_output(debug, task, output, found)
+            if len(found) > 1:
+                raise typer.BadParameter("takes one source only", param_hint="--output")
+            with wrong_values(debug):
+                (check_copy if task.name == "detect" else check_video)(output, found[0])
         thing: Any = task.load(model)
         if output is not None and not getattr(thing, "of_pictures", True):
             with wrong_values(debug):
@@ -128,19 +133,6 @@ def _check_extra(task: Task, extra: str, what: str) -> None:
         names = [name for name, each in TASKS.items() if extra in each.extras]
         known = f"the task{'s'[: len(names) != 1]} {', '.join(names)}"
         raise ValueError(f"{what} for models of {known}; this one is of {task.name}")
-
-
-def _check_output(debug: bool, task: Task, output: Path, found: list[Source]) -> None:
-    from fastrnn.apps.detection.find import is_picture
-    from fastrnn.utils.images import PICTURE_SUFFIXES
-    from fastrnn.video.writer import CODECS
-
-    if len(found) > 1:
-        raise typer.BadParameter("takes one source only", param_hint="--output")
-    if task.name == "detect" and is_picture(found[0]):
-        check_output_option(debug, output, "a picture", sorted(PICTURE_SUFFIXES), found)
-    else:
-        check_output_option(debug, output, "a video", CODECS, found)
 
 
 def _watch(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fastrnn.cli.errors import DebugOption, errors_in_one_line
-from fastrnn.cli.outputs import check_output_option, kept_on_interrupt, wrong_values
+from fastrnn.cli.outputs import kept_on_interrupt, wrong_values
 
 if TYPE_CHECKING:
     from fastrnn.apps.tracking import Tracker, TrackingSequence
@@ -85,7 +85,7 @@ def track(
             track_clip,
         )
         from fastrnn.video import parse_box
-        from fastrnn.video.writer import CODECS
+        from fastrnn.video.writer import check_video
 
         sequence = read_sequence(clip) if has_truth(clip) else None
         source = sequence.source if sequence else clip
@@ -101,7 +101,8 @@ def track(
             if box is not None:
                 first = parse_box(box)
         if output is not None:
-            check_output_option(debug, output, "a video", CODECS, [source])
+            with wrong_values(debug):
+                check_video(output, source)
         tracker = Tracker.load(model) if model else Tracker()
         found = track_clip(
             source,

@@ -76,6 +76,22 @@ def is_picture(source: str | os.PathLike[str] | int) -> bool:
     return Path(source).suffix.lower() in PICTURE_SUFFIXES - VIDEO_SUFFIXES
 
 
+def check_copy(output: str | os.PathLike[str], source: str | os.PathLike[str] | int) -> None:
+    """Refuse a copy of `source` that `find_objects` cannot, or must not, write.
+
+    Raises
+    ------
+    ValueError
+        If it is of another kind, or the source itself.
+    OSError
+        If no file can be made there.
+    """
+    if is_picture(source):
+        check_output(output, "a picture", sorted(PICTURE_SUFFIXES), [source])
+    else:
+        check_video(output, source)
+
+
 def find_objects(
     detector: ObjectDetector,
     source: str | os.PathLike[str] | int,
@@ -118,14 +134,11 @@ def find_objects(
     >>> for found in find_objects(detector, "street.jpg", output="seen.png"):  # doctest: +SKIP
     ...     print(found.names, found.scores)
     """
-    on_frame = on_frame or (lambda count: None)
-    if is_picture(source):
-        if output is not None:
-            check_output(output, "a picture", sorted(PICTURE_SUFFIXES), [source])
-        return _in_picture(detector, str(source), threshold, output)
     if output is not None:
-        check_video(output, source)
-    return _in_video(detector, source, threshold, output, on_frame)
+        check_copy(output, source)
+    if is_picture(source):
+        return _in_picture(detector, str(source), threshold, output)
+    return _in_video(detector, source, threshold, output, on_frame or (lambda count: None))
 
 
 def _in_picture(

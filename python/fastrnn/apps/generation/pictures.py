@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fastrnn._files import files_under
+from fastrnn._files import check_output, files_under
 from fastrnn.apps.run import Progress
 from fastrnn.datasets.mnist import load_data, read_idx
 from fastrnn.utils import load_img, save_img
@@ -148,6 +148,20 @@ def picture_grid(pixels: Pixels, columns: int | None = None) -> Pixels:
     return np.pad(wide, ((0, 1), (0, 1), (0, 0)))
 
 
+def check_pictures(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that `save_pictures` cannot write to.
+
+    Raises
+    ------
+    ValueError
+        If its suffix is that of no picture.
+    OSError
+        If no file can be made there.
+    """
+    file = Path(path) if Path(path).suffix else Path(path, "0.png")
+    check_output(file, "pictures", sorted(PICTURE_SUFFIXES))
+
+
 def save_pictures(
     path: str | os.PathLike[str], pixels: Pixels, *, progress: Progress | None = None
 ) -> None:
@@ -162,6 +176,7 @@ def save_pictures(
     progress : Progress, optional
         Told of each single picture that is written.
     """
+    check_pictures(path)
     if not Path(path).suffix:
         progress, digits = progress or Progress(), len(str(len(pixels) - 1))
         for number, picture in enumerate(pixels):

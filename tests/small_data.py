@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fastrnn.apps import VideoClassifier, extract_features
+from fastrnn.apps.classification import VIDEO_NETWORKS, architecture_of
 from fastrnn.apps.detection import write_shape_clip, write_shape_pictures
 from fastrnn.apps.shapes import write_shape_clips
 from fastrnn.apps.tracking.rendered import render_sequence
-from fastrnn.video import FrameWriter
+from fastrnn.video import FrameWriter, Preprocessing
 
 RATE = 8000
 PITCHES = {"low": 300.0, "high": 2700.0}
@@ -20,6 +22,20 @@ PITCHES = {"low": 300.0, "high": 2700.0}
 def clips(folder: Path) -> None:
     """Moving shapes: <motion>/<number>.mp4, five motions."""
     write_shape_clips(folder, clips_per_class=2)
+
+
+def features(folder: Path) -> None:
+    """features.npz, by hand, of ten clips."""
+    clips(folder)
+    extract_features(sorted(folder.rglob("*.mp4"))).save(folder / "features.npz")
+
+
+def classifier(folder: Path) -> None:
+    """Clips, and model.keras, which has not learned anything."""
+    clips(folder)
+    network = architecture_of(VIDEO_NETWORKS, "cnn-lstm", (8,), (4, 8))
+    settings = Preprocessing(width=16, height=16, window=8)
+    VideoClassifier(["left", "right"], settings, network).save(folder / "model.keras")
 
 
 def digits(folder: Path) -> None:

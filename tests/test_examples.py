@@ -15,8 +15,16 @@ import small_data
 from fastrnn.apps import TrainingRun
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+WATCHED = ["data/model.keras", "data/left/000.mp4", "seen.avi"]
 # What each is run on, with which words, what it must print, and what it leaves.
 CASES: dict[str, tuple[Callable[[Path], None] | None, list[str], str, str | None]] = {
+    "classify_clips": (
+        small_data.clips,
+        ["data", "^000"],
+        "convlstm   ",
+        "runs/convlstm1/model.keras",
+    ),
+    "classify_images": (small_data.digits, ["data"], "cnn        ", "runs/cnn1/model.keras"),
     "custom_cell": (None, [], "val_loss", None),
     "detect": (small_data.boxes, ["data", "data/clip.mp4"], "'map50': ", "annotated.mp4"),
     "extract_features": (small_data.clips, ["data", "^000"], "motion           nearest", None),
@@ -25,6 +33,8 @@ CASES: dict[str, tuple[Callable[[Path], None] | None, list[str], str, str | None
     "next_frame": (small_data.clips, ["data", "^000"], "optical flow", "forecast.mp4"),
     "spoken_sentences": (small_data.sentences, ["data"], "word error rate", None),
     "spoken_words": (small_data.words, ["data", "_a_"], "words right", "runs/words1/confusion.png"),
+    "train_on_features": (small_data.features, ["data/features.npz"], "of 2 clips", "lstm.keras"),
+    "watch": (small_data.classifier, WATCHED, "1.08 s  ", "seen.avi"),
     "track": (small_data.sequences, ["data/ann"], "OpenCV MIL         mean IoU", None),
 }
 

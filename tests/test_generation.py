@@ -244,6 +244,14 @@ class TestNextFrame:
             predicted[:, :, 1:, :-1], inputs[:, :, :-1, 1:, :3], rtol=1e-5, atol=1e-6
         )
 
+    def test_nothing_comes_from_beyond_the_border(self) -> None:
+        """A picture of one shade stays so, whatever the shares."""
+        model = build_predictor((8, 10, 1), 4, reach=2)
+        layer = model.get_layer("shares")
+        layer.set_weights([0 * layer.get_weights()[0], np.linspace(0, 30, 25, dtype=np.float32)])
+        inputs = np.full((1, 2, 8, 10, 2), 0.6, np.float32)
+        np.testing.assert_allclose(model.predict(inputs, verbose=0), 0.6, rtol=1e-5)
+
     def test_it_learns_where_flow_is_wrong(self, rng: np.random.Generator) -> None:
         model = build_predictor((12, 16, 1), filters=6, reach=2)
         model.compile(optimizers.Adam(1e-2), "mse")

@@ -15,6 +15,7 @@ from fastrnn.models import Model
 FloatArray = npt.NDArray[np.float32]
 
 TRUST = 4.0  # logit of a pixel's being where the flow puts it, before training
+NEVER = 1e4  # logit, below zero, of a pixel that there is not
 GAIN = 8.0  # of the difference between what was and what is expected, before training
 
 
@@ -62,7 +63,14 @@ def build_predictor(frame_shape: tuple[int, int, int], filters: int, reach: int 
     seen = layers.ConvLSTM2D(filters, 3, return_sequences=True, **same)(seen)
     seen = layers.Conv2DTranspose(filters, 4, strides=2, activation="relu", **same)(seen)
     shares = layers.Conv2D(taps, 3, name="shares", **same)
-    share = layers.Softmax()(shares(seen))
+    # Nothing comes from beyond the border, where a convolution finds zeros: a one at each pixel
+    # that there is, taken to its neighbours as the pixels are, and a low logit where none came.
+    ones = layers.Conv2D(1, 1, name="ones", trainable=False)
+    there = layers.DepthwiseConv2D(
+        2 * reach + 1, depth_multiplier=taps, name="there", **same, **fixed
+    )
+    beyond = layers.Conv2D(taps, 1, name="beyond", trainable=False)
+    share = layers.Softmax()(layers.Add()([shares(seen), beyond(there(ones(both)))]))
     share = layers.Concatenate()([share] * channels) if channels > 1 else share
 
     carried = layers.Conv2D(channels, 1, name="carried", **fixed)
@@ -79,6 +87,10 @@ def build_predictor(frame_shape: tuple[int, int, int], filters: int, reach: int 
     # Each tap's kernel picks one neighbour; the weighted neighbours are added up.
     picks = np.eye(taps, dtype=np.float32).reshape(2 * reach + 1, 2 * reach + 1, 1, taps)
     around.set_weights([np.repeat(picks, channels, axis=2)])
+    ones.set_weights([np.zeros(ones.kernel.shape, np.float32), np.ones(1, np.float32)])
+    there.set_weights([picks])
+    none = np.full(taps, -NEVER, np.float32)
+    beyond.set_weights([NEVER * np.eye(taps, dtype=np.float32)[None, None], none])
     summed.set_weights([np.ones(summed.kernel.shape, np.float32)])
     # Where training starts: what moved is easy to see, and flow is taken at its word.
     difference = np.vstack([np.hstack([one, GAIN * one]), np.hstack([0 * one, -GAIN * one])])

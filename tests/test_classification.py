@@ -109,7 +109,9 @@ def test_images_from_idx_files(idx: Path, tmp_path: Path) -> None:
     said = run(*train, "--lr", 5e-3, "--val", 0.25, "--out", tmp_path)
     assert "2 classes; training on 36 images of 12x12 pixels, holding back 12" in said
     model = tmp_path / "train1" / "model.keras"
-    told = json.loads(run("eval", model, idx, "--json"))  # the test part
+    page = run("eval", model, idx, "--json")  # the test part
+    assert "was trained on" not in page
+    told = json.loads(page)
     assert np.sum(told["confusion"]) == 12
     assert told["accuracy"] >= 0.9
     lines = run("predict", model, idx, "--json").splitlines()

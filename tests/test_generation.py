@@ -321,7 +321,7 @@ class TestTraining:
             "epoch002.png",
         ]
         results = json.loads((run.path / "results.json").read_text())
-        assert results["best_epoch"] == 2
+        assert (results["model_epoch"], results["best_epoch"]) == (2, None)
         known = results["validation"]
         assert known["real"]["distance"] < known["made"]["distance"]
         loaded = PictureGenerator.load(run.path / "model.keras")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 import small_data
-from fastrnn.apps import TrainingRun
+from fastrnn.apps import Progress, TrainingRun
 from fastrnn.apps.tasks import TASKS, resume
 from test_runs import Interrupting, assert_same
 
@@ -29,6 +30,25 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, Any]]] = {
 BATCH = {"images": 16, "generate": 16, "next-frame": 8}
 
 
+# Of other tasks the last epoch is taken.
+CHOSEN = {"video", "images", "next-frame", "detect"}
+
+
+class Told(Progress):
+    """Notes, and of each epoch whether it was called the best so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+        self.best: list[bool] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def epoch_done(self, row: Any, best: bool) -> None:
+        self.best.append(best)
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_goes_on_to_the_same_end(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -38,7 +58,8 @@ def test_a_task_goes_on_to_the_same_end(
     write(tmp_path / "data")
     task = TASKS[name]
     options = task.options(epochs=2, batch_size=BATCH.get(name, 2), **how)
-    whole = TrainingRun(tmp_path, "whole")
+    told = Told()
+    whole = TrainingRun(tmp_path, "whole", progress=told)
     task.train(tmp_path / "data", options, run=whole)
     cut = TrainingRun(tmp_path, "cut", progress=Interrupting(1, 0))
     task.train(tmp_path / "data", options, run=cut)
@@ -46,3 +67,7 @@ def test_a_task_goes_on_to_the_same_end(
     assert len(cut.history) == 1
     resume(TrainingRun.resume(cut.path))
     assert_same(cut.path, whole.path)
+    parts = re.compile(r"training on \d+ .*, holding back \d")
+    assert sum(parts.search(each) is not None for each in told.notes) == 1
+    assert any(told.best) == (name in CHOSEN)
+    assert whole.best_epoch == (whole.model_epoch if name in CHOSEN else None)

@@ -110,7 +110,7 @@ def test_the_folder_holds_all_of_the_run(whole: Path) -> None:
     assert set(rows[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"}
     losses = [float(row["val_loss"]) for row in rows]
     results = json.loads((whole / "results.json").read_text())
-    assert results["best_epoch"] == 1 + int(np.argmin(losses))
+    assert results["best_epoch"] == results["model_epoch"] == 1 + int(np.argmin(losses))
     assert results["interrupted"] is False
     arguments = arguments_of(whole)
     assert arguments["task"] == "sums"
@@ -269,7 +269,7 @@ def test_profile_tells_computing_from_waiting(tmp_path: Path) -> None:
     model = fastrnn.Sequential([layers.Input((3,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     run.fit(model, Slow(), epochs=2, save=model.save, monitor=None)
-    assert run.best_epoch == 2
+    assert (run.model_epoch, run.best_epoch) == (2, None)
     assert all(0 < row["busy"] < 0.5 for row in run.history)
 
 

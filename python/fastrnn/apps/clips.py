@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fastrnn.apps.run import Progress
+from fastrnn.apps.wording import counted
 from fastrnn.data import Clip, VideoDataset
 from fastrnn.video import Preprocessing, VideoError
 
@@ -60,6 +61,15 @@ class ClipReading:
             if len(self.skipped) - before < len(paths):
                 raise
             raise VideoError(f"none of {len(paths)} video files can be read: {error}") from None
+
+    def parts_line(self, train: VideoDataset, held_back: VideoDataset | None) -> str:
+        """Clips and windows that are learned from, held back, and skipped."""
+        clips, windows = (0, 0) if held_back is None else (len(held_back.paths), held_back.n)
+        return (
+            f"training on {counted(len(train.paths), 'clip')} ({counted(train.n, 'window')}), "
+            f"holding back {clips} ({counted(windows, 'window')})"
+            + (f", {len(self.skipped)} skipped" if self.skipped else "")
+        )
 
     def check_window(self, windows: VideoDataset) -> None:
         """Say that no clip is as long as a window; refuse one that is twice as long as any.

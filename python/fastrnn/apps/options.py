@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -52,6 +53,22 @@ class TrainingOptions:
             raise ValueError(f"train: validation must be in [0, 1), got {self.validation}")
 
 
+def check_memory(memory: int) -> None:
+    """Refuse less than no MiB of frames to be kept."""
+    if memory < 0:
+        raise ValueError(f"train: memory must not be negative, got {memory}")
+
+
+def check_expression(name: str, expression: str | None) -> None:
+    """Refuse an option's value that is no regular expression."""
+    try:
+        re.compile(expression or "")
+    except re.error as error:
+        raise ValueError(
+            f"train: {name} must be a regular expression, got '{expression}': {error}"
+        ) from None
+
+
 @dataclass(frozen=True)
 class FileOptions(TrainingOptions):
     """How to train on files, of which whole groups can be held back by their names.
@@ -83,6 +100,8 @@ class FileOptions(TrainingOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("validation_group", "validation_match"):
+            check_expression(name, getattr(self, name))
         if self.validation_group and self.validation_match:
             raise ValueError("train: give validation_group or validation_match, not both")
 

@@ -56,14 +56,18 @@ class Progress(Callback):
         """`done` of `total` pieces are done of something long beside training, reading say."""
 
     def epoch_done(self, row: Row, best: bool) -> None:
-        """After each epoch, with its row of history.csv; `best` says that the model was saved."""
+        """After each epoch, with its row of history.csv.
+
+        `best` says that it is the best so far; never where the last epoch is taken anyway.
+        """
 
 
 class TrainingRun:
     """A training in a folder ``out/nameN`` that survives Ctrl-C and the end of its process.
 
     The folder holds ``args.json``, ``history.csv``, ``curves.png``, ``model.keras`` (of the best
-    epoch), ``last.keras`` (of the last), and ``results.json``; until the end ``checkpoint/``.
+    epoch, or of the last where none is chosen, see `fit`), ``last.keras`` (of the last), and
+    ``results.json``; until the end ``checkpoint/``.
 
     Parameters
     ----------
@@ -98,6 +102,8 @@ class TrainingRun:
     ) -> None:
         if save_steps is not None and save_steps < 1:
             raise ValueError(f"train: save_steps must be at least 1, got {save_steps}")
+        if not name or set(name) & {"/", os.sep, "\0"}:
+            raise ValueError(f"train: name must be that of a folder in {out}, got {name!r}")
         self.out = Path(out)
         self.name = name
         self.progress = progress or Progress()
@@ -150,9 +156,14 @@ class TrainingRun:
         return self._epochs.rows
 
     @property
-    def best_epoch(self) -> int:
+    def model_epoch(self) -> int:
         """Epoch of the saved model, from 1; 0 before the first is done."""
         return self._epochs.best_epoch
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The same where the best epoch is chosen, None where the last is taken, see `fit`."""
+        return self.model_epoch if self._epochs.monitor else None
 
     def start(self, task: str, data: str | os.PathLike[str] | None, options: Any) -> None:
         """Make the folder with args.json, unless it is there, and seed all that is random.
@@ -269,6 +280,7 @@ class TrainingRun:
         """Write results.json; the checkpoint goes, unless Ctrl-C ended the training."""
         self.results = {
             "best_epoch": self.best_epoch,
+            "model_epoch": self.model_epoch,
             "epochs": len(self.history),
             "seconds": round(sum(row["seconds"] for row in self.history), 1),
             **results,
@@ -297,6 +309,18 @@ def arguments_of(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if missing:
         raise ValueError(f"{path} does not say {', '.join(missing)}")
     return arguments
+
+
+def trained_on(model: str | os.PathLike[str], data: str | os.PathLike[str]) -> bool:
+    """Whether the folder of a training, in which a model file lies, says that these are its data.
+
+    Of a file that was moved out of its folder nothing is known.
+    """
+    folder = Path(model).parent
+    if not (folder / "args.json").is_file():
+        return False
+    place = arguments_of(folder)["data"]
+    return place is not None and Path(place).resolve() == Path(data).resolve()
 
 
 class _Epochs(Monitor):
@@ -338,7 +362,7 @@ class _Epochs(Monitor):
             self._save(self._folder / "model.keras")
         if not finite:
             self.model.stop_training = True
-        self.progress.epoch_done(row, best)
+        self.progress.epoch_done(row, best and self.monitor != "")
 
     def _is_best(self, logs: dict[str, float]) -> bool:
         if not self.monitor:

@@ -5,11 +5,29 @@ from __future__ import annotations
 import csv
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fastrnn._files import atomic_path
+
+
+def check_place(parent: str | os.PathLike[str]) -> None:
+    """Try whether folders can be made under `parent`, which need not be there yet.
+
+    Raises
+    ------
+    OSError
+        If not.
+    """
+    parent = Path(parent).absolute()
+    place = next(each for each in (parent, *parent.parents) if each.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".fastrnn-", dir=place):
+            pass
+    except OSError as error:
+        raise OSError(f"{parent}: no folder can be made there: {error.strerror}") from None
 
 
 def new_run_folder(parent: str | os.PathLike[str], name: str) -> Path:

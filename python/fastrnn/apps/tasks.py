@@ -19,6 +19,7 @@ from fastrnn.apps.classification.options import ImageOptions, VideoOptions
 from fastrnn.apps.classification.train_images import (
     evaluate_image_classifier,
     holds_images,
+    holds_test_part,
     train_image_classifier,
 )
 from fastrnn.apps.classification.train_video import (
@@ -98,6 +99,8 @@ class Task:
         What its models are for, where there is no `load`: a command with MODEL in it.
     needs_data : bool
         False if it can be trained without a folder.
+    keeps_apart : callable
+        Whether `evaluate` leaves out of the data that were trained on what was learned from.
     evaluate : callable, optional
         ``evaluate(model_file, data, progress)``: the figures of a trained model, as a dict that
         JSON can hold.
@@ -115,6 +118,7 @@ class Task:
     extras: Collection[str] = ()
     command: str = ""
     needs_data: bool = True
+    keeps_apart: Callable[[Path], bool] = lambda data: False
     evaluate: Callable[..., Mapping[str, Any]] | None = None
 
 
@@ -147,6 +151,7 @@ _ALL = [
         suffixes=PICTURE_SUFFIXES,
         names=f"*{IDX_IMAGES}",
         evaluate=evaluate_image_classifier,
+        keeps_apart=holds_test_part,
     ),
     Task(
         name="generate",
@@ -157,6 +162,7 @@ _ALL = [
         kind=PictureGenerator.KIND,
         command="fastrnn generate MODEL",
         evaluate=evaluate_picture_file,
+        keeps_apart=lambda data: True,
     ),
     Task(
         name="next-frame",
@@ -261,6 +267,8 @@ def task_for(data: Path) -> Task:
     if not data.exists():
         raise FileNotFoundError(f"no such file or folder: {data}")
     found = [task for task in TASKS.values() if task.recognizes(data)]
+    if not found and holds_clips(data, least=1):
+        found = [TASKS["video"]]  # whose training says that one class is too few
     if len(found) == 1:
         return found[0]
     names = ", ".join(task.name for task in found or TASKS.values())

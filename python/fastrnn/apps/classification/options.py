@@ -11,7 +11,7 @@ from fastrnn.apps.classification.networks import (
     Architecture,
     architecture_of,
 )
-from fastrnn.apps.options import FileOptions
+from fastrnn.apps.options import FileOptions, check_memory
 from fastrnn.apps.settings import setting
 from fastrnn.video import Preprocessing
 
@@ -128,6 +128,7 @@ class VideoOptions(ClassifierOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_memory(self.memory)
         assert self.architecture  # it checks
         assert self.largest_shift >= 0  # it checks, and so does the preprocessing that it asks
 

@@ -26,6 +26,7 @@ from fastrnn.apps.classification.result import TrainingResult, fit_classifier
 from fastrnn.apps.classification.train_video import relabelled
 from fastrnn.apps.memory import refuse_too_large
 from fastrnn.apps.run import Progress, TrainingRun
+from fastrnn.apps.wording import counted
 
 
 def train_image_classifier(
@@ -77,7 +78,7 @@ def train_image_classifier(
     held = 0 if held_back is None else len(held_back.labels)
     height, width, channels = train.pixels.shape[1:]
     run.progress.note(
-        f"{len(train.classes)} classes; training on {len(train.labels)} images of "
+        f"{len(train.classes)} classes; training on {counted(len(train.labels), 'image')} of "
         f"{width}x{height} pixels, holding back {held}"
     )
     shift = options.largest_shift(width, height)
@@ -205,6 +206,11 @@ def _told(progress: Progress, total: int) -> Any:
         progress.advance("reading images", done, total)
 
     return on_file
+
+
+def holds_test_part(path: Path) -> bool:
+    """Whether a path has IDX files of a test part, which training leaves alone."""
+    return idx_files(path, "t10k-") is not None
 
 
 def holds_images(path: Path) -> bool:

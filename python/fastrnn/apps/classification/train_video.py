@@ -19,6 +19,7 @@ from fastrnn.apps.classification.video import VideoClassifier
 from fastrnn.apps.clips import ClipReading
 from fastrnn.apps.memory import refuse_too_large
 from fastrnn.apps.run import Progress, TrainingRun
+from fastrnn.apps.wording import counted
 from fastrnn.data import Clip, VideoDataset, scan_folder
 from fastrnn.video import VideoError
 
@@ -96,7 +97,7 @@ def train_video_classifier(
         names = ", ".join(clips.classes[label] for label in missing)
         raise VideoError(
             f"no usable clip to train on in class {names} "
-            f"({len(reading.skipped)} clips could not be read)"
+            f"({counted(len(reading.skipped), 'clip')} could not be read)"
         )
     held_back = None
     if held_clips:
@@ -106,11 +107,7 @@ def train_video_classifier(
         "train_clips": len(train.paths),
         "validation_clips": 0 if held_back is None else len(held_back.paths),
     }
-    run.progress.note(
-        f"{len(clips.classes)} classes; training on {len(train.paths)} clips ({train.n} windows), "
-        f"holding back {counts['validation_clips']} ({0 if held_back is None else held_back.n} "
-        "windows)" + (f", {len(reading.skipped)} skipped" if reading.skipped else "")
-    )
+    run.progress.note(f"{len(clips.classes)} classes; {reading.parts_line(train, held_back)}")
     run.start("video", folder, options)
     classifier = VideoClassifier(clips.classes, options.preprocessing, options.architecture)
     fit_classifier(run, classifier, options, train, held_back)
@@ -189,9 +186,9 @@ def _evaluate(
     )
 
 
-def holds_clips(path: Path) -> bool:
-    """Whether a path is a folder with sub-folders of video files."""
+def holds_clips(path: Path, *, least: int = 2) -> bool:
+    """Whether a path is a folder with so many sub-folders of video files."""
     try:
-        return path.is_dir() and bool(scan_folder(path).clips)
+        return path.is_dir() and bool(scan_folder(path, least=least).clips)
     except ValueError:
         return False

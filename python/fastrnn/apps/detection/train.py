@@ -18,6 +18,7 @@ from fastrnn.apps.memory import refuse_too_large
 from fastrnn.apps.options import FileOptions
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
+from fastrnn.apps.wording import counted, parts_line
 from fastrnn.optimizers import Adam
 from fastrnn.optimizers.schedules import CosineDecay
 from fastrnn.video import VideoError
@@ -81,6 +82,8 @@ def train_detector(
     if not samples or (held_back and not held):
         raise VideoError(f"{data}: no picture can be read")
     size, classes = options.batch_size, len(folder.classes)
+    parts = parts_line("picture", len(samples), len(held))
+    run.progress.note(f"{counted(classes, 'class', 'classes')}; {parts}")
     batches = DetectionBatches(samples, classes, True, batch_size=size, seed=options.seed)
     schedule = CosineDecay(options.learning_rate, options.epochs * len(batches))
     detector.network.compile(Adam(schedule, clipnorm=10.0), GridLoss())

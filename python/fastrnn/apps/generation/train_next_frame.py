@@ -18,7 +18,7 @@ from fastrnn.apps.generation.forecast import evaluate_forecast
 from fastrnn.apps.generation.next_frame import build_predictor
 from fastrnn.apps.generation.next_frame_predictor import NextFramePredictor
 from fastrnn.apps.memory import refuse_too_large
-from fastrnn.apps.options import FileOptions
+from fastrnn.apps.options import FileOptions, check_memory
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
 from fastrnn.data import VIDEO_SUFFIXES, Clip, VideoDataset
@@ -49,6 +49,11 @@ class NextFrameOptions(FileOptions):
     memory: int = setting(512, "MiB of frames that are kept; the rest is decoded anew.")
     filters: int = setting(16, "Channels of the hidden layers.", panel="Network")
     reach: int = setting(1, "Pixels by which optical flow may be wrong.", panel="Network")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_memory(self.memory)
+        assert self.preprocessing  # it checks
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -114,6 +119,7 @@ def train_next_frame(
     if held:
         held_back = reading.windows(NextFrames, held, frames, batch_size=size, shuffle=False)
     reading.check_window(windows)
+    run.progress.note(reading.parts_line(windows, held_back))
     run.start("next-frame", data, options)
     network = build_predictor(frames.frame_shape, options.filters, options.reach)
     predictor = NextFramePredictor(network, frames)

@@ -21,6 +21,7 @@ from fastrnn.apps.memory import refuse_too_large
 from fastrnn.apps.options import VALIDATION, TrainingOptions
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
+from fastrnn.apps.wording import parts_line
 from fastrnn.callbacks import Callback, SwapEMAWeights
 from fastrnn.optimizers import Adam
 from fastrnn.utils import set_random_seed
@@ -89,6 +90,7 @@ def train_pictures(
     split = options.validation, options.seed
     train, held_back = _split(pictures, *split)
     shape = train.pixels.shape[1:]
+    run.progress.note(parts_line("picture", len(train), len(held_back)))
     run.start("generate", data, options)
     networks = (
         build_generator(shape, options.latent, options.filters),

@@ -28,6 +28,7 @@ from fastrnn.apps.speech.training import (
     read_part,
     read_parts,
 )
+from fastrnn.apps.wording import parts_line
 from fastrnn.audio import AudioError, LogMel
 from fastrnn.losses import CTC
 from fastrnn.metrics import LabelErrorRate, edit_distance
@@ -208,6 +209,7 @@ def train_sentences(
     by_word = options.symbols == "words"
     train = _long_enough(train, by_word, front_end.stride, run.progress)
     symbols = sorted({symbol for text in train.texts for symbol in _split(text, by_word)})
+    run.progress.note(parts_line("recording", len(train.texts), len(held.texts)))
     run.start("sentences", folder, options)
     model = build_network(front_end, len(symbols) + 1, options, pooled=False)
     recognizer = SentenceRecognizer(symbols, front_end, model)

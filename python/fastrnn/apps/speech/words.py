@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fastrnn.apps.classification import FilePrediction
 from fastrnn.apps.classification.evaluation import evaluate_probabilities
 from fastrnn.apps.figures import draw_confusion
+from fastrnn.apps.options import check_expression
 from fastrnn.apps.run import Progress, TrainingRun
 from fastrnn.apps.settings import setting
 from fastrnn.apps.speech.augment import Variation
@@ -29,6 +30,7 @@ from fastrnn.apps.speech.training import (
     read_part,
     read_parts,
 )
+from fastrnn.apps.wording import counted, parts_line
 from fastrnn.audio import LogMel
 
 
@@ -58,6 +60,10 @@ class WordOptions(SpeechOptions):
         metavar="REGEX",
         panel=SOUND,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_expression("label", self.label)
 
 
 class WordRecognizer(Recognizer):
@@ -135,6 +141,8 @@ def train_words(
     words = sorted({each.text for each in found})
     front_end = FrontEnd(LogMel(options.sample_rate, options.mels), context=7, stride=3, trim=5.0)
     train, held = read_parts(found, options, front_end, run.progress)
+    parts = parts_line("recording", len(train.texts), len(held.texts))
+    run.progress.note(f"{counted(len(words), 'word')}; {parts}")
     run.start("words", folder, options)
     model = build_network(front_end, len(words), options, pooled=True)
     recognizer = WordRecognizer(words, front_end, model)

@@ -23,6 +23,7 @@ from fastrnn.apps.tracking.lessons import (
 )
 from fastrnn.apps.tracking.sequences import TrackingSequence, find_sequences
 from fastrnn.apps.tracking.tracker import Tracker, build_network
+from fastrnn.apps.wording import counted, parts_line
 from fastrnn.optimizers import Adam
 
 
@@ -84,6 +85,8 @@ def train_tracker(
     rest, held = options.split(sequences, lambda each: Path(each.name)) if sequences else ([], [])
     if not options.rendered and not (rest and options.lessons):
         raise ValueError("track: nothing to learn from; give sequences or rendered=60")
+    parts = parts_line("sequence", len(rest), len(held))
+    run.progress.note(f"{parts}; and on {counted(options.rendered, 'rendered sequence')}")
     run.start("track", data, options)
     random = np.random.default_rng(options.seed)
     total = options.rendered + options.lessons * len(rest)

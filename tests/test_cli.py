@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -265,7 +266,21 @@ def test_errors_are_one_line(clips: Path, tmp_path: Path) -> None:
     assert "is data of no task that can be guessed" in error(tmp_path / "broken" / "a")
     video = ("--task", "video")
     assert "no video file in any sub-folder" in error(tmp_path / "broken" / "a", *video)
-    assert "task must be one of video, images" in error(clips, "--task", "film")
+    assert "task must be one of video, images" in error(clips, "--task", "film", code=2)
+    assert "validation_match must be a regular" in error(clips, "--val-match", "[", code=2)
+    assert "validation_group must be a regular" in error(clips, "--val-group", "(", code=2)
+    words = ("--task", "words", "--label", "*")
+    assert "label must be a regular expression, got '*'" in error(clips, *words, code=2)
+    assert "memory must not be negative, got -5" in error(clips, "--memory", -5, code=2)
+    for name in ("../../evil", ""):
+        assert "name must be that of a folder in" in error(clips, "--name", name, code=2)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "left").symlink_to(clips / "left")
+    assert "clips of one class only, 'left'" in error(tmp_path / "one")
+    (tmp_path / "file").touch()
+    said = run("train", clips, "--out", tmp_path / "file" / "out", code=1)
+    assert "no folder can be made there" in said
+    assert "training on" not in said
     assert "group 'cat' does not match" in error(clips, "--val-group", "cat")
     assert "not both" in error(clips, "--val-group", "p", "--val-match", "p", code=2)
     assert "matches none of the clips" in error(clips, "--val-match", "cat")
@@ -345,7 +360,8 @@ def test_an_interrupted_command_goes_on(
 
     monkeypatch.setattr(TerminalProgress, "epoch_done", interrupt)
     output = run("train", clips, "--epochs", 2, "--out", tmp_path, *SMALL, code=130)
-    assert "interrupted: the best model so far (epoch 1) is saved" in output
+    last = output.strip().splitlines()[-1]
+    assert last.startswith("interrupted: the best model so far (epoch 1) is saved")
     folder = tmp_path / "train1"
     assert f"go on with: fastrnn train --resume {folder}" in output
     assert apps.VideoClassifier.load(folder / "model.keras").classes == ("left", "right")
@@ -365,6 +381,26 @@ def test_an_interrupted_command_goes_on(
     assert "there is nothing to resume" in run("train", "--resume", folder, code=1)
     assert "no folder of a training" in run("train", "--resume", clips, code=1)
     assert "give either DATA or --resume" in run("train", clips, "--resume", folder, code=2)
+
+
+def test_ctrl_c_beside_the_epochs_says_how_to_go_on(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    small = ("train", clips, "--epochs", 1, "--out", tmp_path, *SMALL)
+    with monkeypatch.context() as patch:
+        patch.setattr("fastrnn.apps.classification.train_video.scan_folder", interrupt)
+        assert run(*small, code=130).splitlines() == ["fastrnn: interrupted"]
+    for place in ("VideoClassifier", "_evaluate"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"fastrnn.apps.classification.train_video.{place}", interrupt)
+            said = run(*small, code=130)
+        (folder,) = (each for each in tmp_path.iterdir() if str(each) in said)
+        last = said.strip().splitlines()[-1]
+        assert last == f"interrupted; go on with: fastrnn train --resume {folder}"
+        run("train", "--resume", folder)
 
 
 def assert_same_training(folder: Path, other: Path) -> None:
@@ -438,6 +474,10 @@ def test_eval_gives_the_accuracy_of_training(trained: Path, clips: Path, tmp_pat
     assert told.pop("skipped") == {}
     assert told == results["validation"]
     page = run("eval", trained / "model.keras", tmp_path / "held")
+    assert "was trained on" not in page
+    warned = run("eval", trained / "model.keras", clips)
+    assert f"{clips} is what this model was trained on" in warned
+    assert f"held back are in {trained / 'results.json'}" in warned
     assert f"accuracy {told['accuracy']:.4f}" in " ".join(page.split())
     (tmp_path / "held" / "left").rename(tmp_path / "held" / "up")
     error = run("eval", trained / "model.keras", tmp_path / "held", code=1)
@@ -660,6 +700,9 @@ def test_figures_of_odd_sizes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one epoch"):
         draw_curves(tmp_path / "none.png", [])
     many = [f"class with a long name {n}" for n in range(60)]
+    from fastrnn.apps.figures import _ticks
+
+    assert [_ticks(1, last)[:3] for last in (2, 12, 40)] == [[1, 2], [1, 2, 4], [1, 8, 16]]
     picture = draw_confusion(tmp_path / "many.png", np.eye(60, dtype=np.int64), many)
     assert picture.shape[0] > 60 * 16
     assert (tmp_path / "many.png").stat().st_size > 1000
@@ -720,6 +763,36 @@ def test_clip_probabilities_are_means_per_clip() -> None:
         "no": {"recall": 0.0, "precision": 0.0, "count": 1},
         "yes": {"recall": 1.0, "precision": 0.5, "count": 1},
     }
+
+
+@pytest.mark.parametrize(("count", "name"), [(3, "cat"), (10, "wave{}"), (12, "a long name {}")])
+def test_confusions_are_printed_with_full_names(count: int, name: str) -> None:
+    from rich.console import Console
+
+    from fastrnn.cli.report import print_figures
+
+    names = [name.format(number) if "{" in name else name * (number + 1) for number in range(count)]
+    confusion = np.eye(count, dtype=int) * 100
+    confusion[2, 1] = 7
+    shares = {"recall": 0.5, "precision": 0.25, "count": 107}
+    console = Console(file=io.StringIO(), width=80)
+    figures = {"classes": names, "confusion": confusion.tolist()}
+    print_figures(console, figures | {"per_class": dict.fromkeys(names, shares)}, "held back")
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(sum(each in line for line in lines) for each in names)
+    heads, row = next((a.split(), b) for a, b in pairwise(lines) if a.endswith("precision"))
+    if count == 3:
+        assert heads[:3] == names
+    elif count == 10:
+        assert heads[:10] == [str(number) for number in range(1, 11)]
+        assert row.split()[:3] == ["1", "wave0", "100"]
+    else:
+        assert heads == ["recall", "precision"]
+        assert lines[-2:] == [
+            "largest confusions (--json has all figures)",
+            "  7 of 107 a long name 2 taken for a long name 1",
+        ]
 
 
 def test_figures_of_several_things_are_printed_with_their_names() -> None:

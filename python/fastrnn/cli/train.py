@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from fastrnn.cli.errors import EXIT_INTERRUPTED, EXIT_USAGE, DebugOption, errors_in_one_line
+from fastrnn.cli.errors import (
+    EXIT_ERROR,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    DebugOption,
+    errors_in_one_line,
+)
 
 if TYPE_CHECKING:
     from fastrnn.apps import Task
@@ -24,19 +30,19 @@ CONTEXT = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 def train(context: typer.Context) -> None:
     """Train a network on a folder of clips, images or other data."""
     words = context.args
-    with errors_in_one_line("--debug" in words):
-        task = _task_of(words)
+    debug, named = "--debug" in words, _value_of("--task", words)
+    with errors_in_one_line(debug, EXIT_ERROR if named is None else EXIT_USAGE):
+        task = _task_of(words, named)
     code = command_of(task).main(words, prog_name=context.command_path, standalone_mode=False)
     if isinstance(code, int):
         raise typer.Exit(code)
 
 
-def _task_of(words: list[str]) -> Task:
+def _task_of(words: list[str], named: str | None) -> Task:
     """The task that is named, or that the run to resume is of, or whose data are named."""
     from fastrnn.apps.run import arguments_of
     from fastrnn.apps.tasks import TASKS, task_for, task_named
 
-    named = _value_of("--task", words)
     if named is not None:
         return task_named(named)
     run = _value_of("--resume", words)
@@ -103,9 +109,10 @@ def _command(task: Task) -> Callable[..., None]:
     This page is of --task {task.name}; there are {", ".join(TASKS)}. By default the task is what
     the data are clearly for.
 
-    The folder of results, runs/train1, holds the best and the last model, history.csv, args.json,
-    results.json and curves.png. Ctrl-C saves and says how to go on; a training whose process was
-    killed goes on with --resume, too, and ends as if nothing had happened.
+    The folder of results, runs/train1, holds the model, last.keras (of the last epoch),
+    history.csv, args.json, results.json and curves.png. Ctrl-C saves and says how to go on; a
+    training whose process was killed goes on with --resume, too, and ends as if nothing had
+    happened.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
@@ -188,29 +195,38 @@ def _run(
     """Train a task with its settings, or go on with a run."""
     if (resume is None) == (data is None) and (task.needs_data or resume is not None):
         raise typer.BadParameter("give either DATA or --resume RUN")
+    from rich.console import Console
+
+    from fastrnn.apps import TrainingRun, tasks
+    from fastrnn.apps.run_folder import check_place
+    from fastrnn.cli.progress import TerminalProgress
+    from fastrnn.cli.report import print_how_to_go_on, print_run
+
+    console = Console()
+    progress = TerminalProgress(console)
     with errors_in_one_line(debug, EXIT_USAGE):
         options = task.options(**settings)
+        how: dict[str, Any] = {"save_steps": save_steps, "profile": profile, "progress": progress}
+        run = TrainingRun(out, name, **how)
     with errors_in_one_line(debug):
-        from rich.console import Console
-
-        from fastrnn.apps import TrainingRun, tasks
-        from fastrnn.cli.progress import TerminalProgress
-        from fastrnn.cli.report import print_run
-
-        console = Console()
-        with TerminalProgress(console) as progress:
-            how: dict[str, Any] = {
-                "progress": progress,
-                "save_steps": save_steps,
-                "profile": profile,
-            }
-            if resume is not None:
-                run = TrainingRun.resume(resume, **how)
-                tasks.resume(run)
-            else:
-                run = TrainingRun(out, name, **how)
-                task.train(data, options, run=run)
-        print_run(console, run.path, run.results)
+        if resume is None:
+            check_place(out)
+        else:
+            run = TrainingRun.resume(resume, **how)
+        try:
+            with progress:
+                if resume is None:
+                    task.train(data, options, run=run)
+                else:
+                    tasks.resume(run)
+            print_run(console, run.path, run.results)
+        except KeyboardInterrupt:  # before or after `fit`, which ends in order, or a second one
+            if not run.goes_on:
+                raise
+            print_how_to_go_on(console, run.path)
+            if debug:
+                raise
+            raise typer.Exit(EXIT_INTERRUPTED) from None
         if run.interrupted:
             raise typer.Exit(EXIT_INTERRUPTED)
 

@@ -11,7 +11,8 @@ import pytest
 
 from fastrnn import apps
 from fastrnn.apps import TrainingRun
-from fastrnn.audio import read_wav
+from fastrnn.apps.segments import sound_starts
+from fastrnn.audio import LogMel, read_wav
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 
@@ -106,6 +107,48 @@ def test_words_are_found_in_sentences(tmp_path: Path, data_dir: Path) -> None:
     apps.train_labels(sounds, options, run=run)
     judged = run.results["validation"]
     assert judged["accuracy"] > (1 + judged["baseline"]) / 2  # half of the mistakes saved
+
+
+@pytest.fixture
+def lips(tmp_path: Path, data_dir: Path) -> Path:
+    """Videos of lips, of which a fifth is held back."""
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for path in sorted((part_of(data_dir, "grid_s1") / "lips").glob("*.mp4"))[::5][:100]:
+        (clips / path.name).symlink_to(path)
+    return clips
+
+
+SMALL = {"width": 32, "height": 20, "filters": (8, 16), "units": (32,), "learning_rate": 5e-3}
+
+
+def test_lips_tell_when_is_spoken(lips: Path, data_dir: Path) -> None:
+    for path in list(lips.iterdir()):
+        align = f"{path.stem}.align"
+        (lips / align).symlink_to(data_dir / "grid_s1" / "align" / align)
+    run = TrainingRun(lips / "run")
+    apps.train_labels(lips, apps.LabelOptions(any_label=True, epochs=12, **SMALL), run=run)
+    judged = run.results["validation"]
+    assert run.results["recordings"] == 20
+    assert judged["accuracy"] > (1 + judged["baseline"]) / 2  # half of the mistakes saved
+
+
+def test_lips_tell_how_loud_the_voice_is(lips: Path, data_dir: Path) -> None:
+    folder = data_dir / "grid_s1"
+    log_mel = LogMel(sample_rate=8000, mels=24, window=0.04, step=0.04)
+    starts = sound_starts(folder)
+    for path in list(lips.iterdir()):
+        loudness = log_mel.read(folder / "audio8k" / f"{path.stem}.wav").max(axis=1)
+        quiet = [loudness.min()]  # before and after what was recorded
+        values = np.concatenate([quiet, loudness, quiet])
+        times = starts[path.stem] + 0.02 + 0.04 * np.arange(-1, len(loudness) + 1)
+        rows = [f"{time:.3f},{value:.3f}" for time, value in zip(times, values, strict=True)]
+        (lips / f"{path.stem}.csv").write_text("\n".join(["time,loudness", *rows]))
+    run = TrainingRun(lips / "run")
+    apps.train_labels(lips, apps.LabelOptions(epochs=12, **SMALL), run=run)
+    judged = run.results["validation"]["loudness"]
+    assert judged["mae"] < 0.75 * judged["baseline"]  # of always saying the mean
+    assert judged["r2"] > 0.3
 
 
 def test_next_frames_are_predicted(tmp_path: Path, data_dir: Path) -> None:

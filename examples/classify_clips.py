@@ -1,19 +1,21 @@
 """Train two classifiers of clips, a CNN with an LSTM and a ConvLSTM, and judge one clip.
 
-python examples/classify_clips.py FOLDER [REGEX]
-
-FOLDER has a sub-folder of clips for each class. The clips whose names match REGEX are held back,
-so that `^daria_` leaves one person out; without it a fifth of the clips is.
+The clips whose names match REGEX are held back, so that `^daria_` leaves one person out; without it
+a fifth of the clips is.
 """
 
+import argparse
 import re
-import sys
 from pathlib import Path
 
 from fastrnn.apps import TrainingRun, VideoClassifier, VideoOptions, train_video_classifier
 from fastrnn.data import scan_folder
 
-folder, match = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("folder", type=Path, help="a sub-folder of clips for each class")
+parser.add_argument("regex", nargs="?", help="of the names of the clips that are held back")
+arguments = parser.parse_args()
+folder, match = arguments.folder, arguments.regex
 for network in ("cnn-lstm", "convlstm"):
     options = VideoOptions(network=network, validation_match=match)
     result = train_video_classifier(folder, options, run=TrainingRun(name=network))

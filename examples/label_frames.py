@@ -36,9 +36,10 @@ with tempfile.TemporaryDirectory() as clips:
         Path(clips, video.name).symlink_to(video.resolve())
         loudness = log_mel.read(folder / "audio8k" / f"{video.stem}.wav").max(axis=1)
         times = starts[video.stem] + 0.02 + 0.04 * np.arange(len(loudness))
-        times = np.concatenate([[0.0, times[0] - 0.04], times, [times[-1] + 0.04, 3.0]])
-        quiet = [loudness.min()] * 2  # before and after what was recorded
-        rows = zip(times, [*quiet, *loudness, *quiet], strict=True)
+        # Quiet before and after what was recorded; the last value stays to the video's end.
+        times = np.concatenate([[0.0, times[0] - 0.04], times, [times[-1] + 0.04]])
+        quiet = loudness.min()
+        rows = zip(times, [quiet, quiet, *loudness, quiet], strict=True)
         lines = ["time,loudness", *(f"{time:.3f},{value:.3f}" for time, value in rows)]
         Path(clips, f"{video.stem}.csv").write_text("\n".join(lines))
     run = TrainingRun(name="values")

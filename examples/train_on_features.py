@@ -1,14 +1,11 @@
 """Train an LSTM on features of clips, frame by frame, that `fastrnn features` wrote.
 
-fastrnn features CLIPS --model cnn.keras --output features.npz
-python examples/train_on_features.py features.npz [REGEX]
-
 A clip's class is its folder's name. The clips whose names match REGEX are held back, so that
 `^daria_` leaves one person out; without it every fifth is.
 """
 
+import argparse
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +14,17 @@ from fastrnn import Sequential, layers
 from fastrnn.apps import Features
 from fastrnn.preprocessing.sequence import pad_sequences
 
-found = Features.load(sys.argv[1])
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("features", help="of `fastrnn features CLIPS --model MODEL`: features.npz")
+parser.add_argument("regex", nargs="?", help="of the names of the clips that are held back")
+arguments = parser.parse_args()
+found = Features.load(arguments.features)
 clips = [Path(clip) for clip in found.clips]
 classes = sorted({clip.parent.name for clip in clips})
 labels = np.array([classes.index(clip.parent.name) for clip in clips])
 held = np.arange(len(clips)) % 5 == 0
-if len(sys.argv) > 2:
-    held = np.array([re.search(sys.argv[2], clip.name) is not None for clip in clips])
+if arguments.regex:
+    held = np.array([re.search(arguments.regex, clip.name) is not None for clip in clips])
 
 of_training = found.frame_features[~held[found.frame_clips]]
 rows = (found.frame_features - of_training.mean(axis=0)) / (of_training.std(axis=0) + 1e-6)
